@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * claim.h - an object on its way in: from JSON or TSV, signed or to be signed.
+ * Every door (HTTP, @assert, steme import) uses this, so they all accept the same.
+ *
+ * JSON forms (details: doc/object-format.md, "JSON"):
+ *   {"text": "<exact object>", "signature": "<128 hex>"}
+ *   {"kind"?, "concept_path", "predicate", "object": {"type","value"} | scalar,
+ *    "confidence", "source_class", "source", "source_hash", "lifecycle", "epoch",
+ *    "parent", "supersedes": [...], "meta": {...}, "time", "agent_id", "signature",
+ *    "agent"}       "agent" is a key's local name: for import only
+ *   and the fields of the other kinds under the names of their headers.
+ * Unknown members are refused, with their name.
+ */
+#ifndef STEME_CLAIM_H
+#define STEME_CLAIM_H
+
+#include "core/object.h"
+#include "core/sign.h"
+
+/* What a writer's key profile says where the claim itself is silent. */
+struct steme_profile {
+	enum steme_class class_;	/* STEME_CLASS_NONE: anecdotal */
+	int32_t confidence;		/* 1/10,000 */
+	char source[STEME_SOURCE_MAX + 1];	/* "": none */
+};
+
+struct steme_claim {
+	struct steme_object o;		/* slices point into arena or bytes */
+	bool has_time, has_agent;
+	bool has_confidence, has_class, has_source;
+	bool is_signed;			/* sig came with it; bytes are exact */
+	struct steme_sig sig;
+	char agent_name[256];		/* member "agent"; "" if absent */
+	struct steme_buf bytes;		/* the canonical object, once it is complete */
+	struct steme_buf arena;		/* backing of slices; of fixed size once parsed */
+};
+
+void steme_claim_init(struct steme_claim *c);
+void steme_claim_fini(struct steme_claim *c);
+
+/*
+ * Parses one JSON object.  expect: the kind an endpoint takes, or 0 for any
+ * (then "kind" decides, default assertion).  With a signature the bytes are
+ * built, but not verified.  Limits: depth 8, STEME_OBJECT_MAX * 2 bytes.
+ * STEME_EINVAL etc.; why names the member and the rule.
+ */
+int steme_claim_from_json(struct steme_claim *c, const char *json, size_t len,
+    enum steme_kind expect, struct steme_why *why);
+
+/*
+ * Parses one TSV line: concept, predicate, value, then optional columns
+ * confidence, class, source, time; \t \n \\ are escapes.  The value's type as by
+ * steme_value_guess().
+ */
+int steme_claim_from_tsv(struct steme_claim *c, const char *line, size_t len,
+    struct steme_why *why);
+
+/*
+ * A JSON number becomes a number, true/false a boolean, anything else text:
+ * the rule of @assert, of `steme assert` and of TSV.
+ */
+enum steme_type steme_value_guess(struct steme_str value);
+
+/*
+ * Completes an unsigned claim with key's agent, the profile's defaults (may be
+ * NULL) and now_us where it has no time, writes c->bytes and parses them back
+ * into c->o.  Does not sign.  A claim whose agent_id is another key's: STEME_EPERM.
+ */
+int steme_claim_complete(struct steme_claim *c, const struct steme_id *agent,
+    const struct steme_profile *profile, int64_t now_us, struct steme_why *why);
+/* steme_claim_complete(), then signs; is_signed is true afterwards. */
+int steme_claim_sign(struct steme_claim *c, const struct steme_key *key,
+    const struct steme_profile *profile, int64_t now_us, struct steme_why *why);
+
+#endif

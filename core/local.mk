@@ -1,0 +1,49 @@
+# core/: libsteme_base.a may be linked by every program;
+# libsteme_store.a (log, index, lenses, store, service) only by stemefs,
+# steme-offline and tests.  One block per module.
+
+noinst_LIBRARIES += libsteme_base.a libsteme_store.a
+
+libsteme_base_a_CPPFLAGS = $(AM_CPPFLAGS) $(SODIUM_CFLAGS) $(JSONC_CFLAGS) $(ZLIB_CFLAGS)
+libsteme_base_a_SOURCES =
+libsteme_store_a_CPPFLAGS = $(AM_CPPFLAGS) $(SODIUM_CFLAGS) $(JSONC_CFLAGS) $(ZLIB_CFLAGS)
+libsteme_store_a_SOURCES =
+
+# What a program that uses the libraries links with.
+BASE_LIBS = libsteme_base.a $(SODIUM_LIBS) $(JSONC_LIBS)
+STORE_LIBS = libsteme_store.a $(BASE_LIBS) $(LEVELDB_LIBS) $(ZLIB_LIBS)
+
+# --- base: errors, buffers, cursors, time, log lines
+libsteme_base_a_SOURCES += %D%/err.c %D%/err.h %D%/buf.c %D%/buf.h
+libsteme_base_a_SOURCES += %D%/rd.h %D%/wr.h %D%/util.h
+libsteme_base_a_SOURCES += %D%/clock.c %D%/clock.h %D%/log.c %D%/log.h
+
+# --- base: objects, hashing, keys
+
+
+# --- base: JSON form of objects
+
+
+# --- base: configuration, instance folders
+
+
+# --- base: metrics
+
+
+# --- base: wire frames, messages, clients
+
+
+# --- store: io, segments, log
+
+
+# --- store: index, keys
+
+
+# --- store: lenses
+
+
+# --- store: store, replay, rebuild, verify
+
+
+# --- store: views, service
+
