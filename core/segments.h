@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * segments.h - where the log's bytes live, behind a table: numbered segments that
+ * grow by whole groups.  The local kind (segments_local.c) keeps files
+ * segment.NNN.wal in a folder through io.h; a shared kind on a distributed
+ * engine must fit without a change above.
+ *
+ * One writer thread at a time; list() and read() may run beside it.
+ */
+#ifndef STEME_SEGMENTS_H
+#define STEME_SEGMENTS_H
+
+#include "core/err.h"
+#include "core/io.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct steme_segments;
+
+struct steme_segment_info {
+	uint64_t number;
+	uint64_t bytes;		/* stored (compressed size for .gz) */
+	bool compressed;
+	int64_t mtime_us;
+};
+
+struct steme_segments_ops {
+	/*
+	 * Takes the writer's lock with a fencing token; from then on a writer with
+	 * an older token must fail.  STEME_EBUSY: held; why names the holder.
+	 */
+	int (*lock)(struct steme_segments *s, struct steme_why *why);
+	/* All segments, ascending; *out is malloc()ed, the caller frees. */
+	int (*list)(struct steme_segments *s, struct steme_segment_info **out,
+	    size_t *n);
+	/*
+	 * Bytes at off of segment number, decompressed where needed.  The count;
+	 * short only at the end.  STEME_ENOTFOUND if the segment is gone.
+	 */
+	ssize_t (*read)(struct steme_segments *s, uint64_t number, void *buf,
+	    size_t n, uint64_t off);
+	/*
+	 * Makes segment number (which must not exist) the open one, with room for
+	 * `bytes`, writes header at 0 and makes both durable.
+	 */
+	int (*create)(struct steme_segments *s, uint64_t number, uint64_t bytes,
+	    const void *header, size_t n, struct steme_why *why);
+	/* Opens the existing segment number for appending. */
+	int (*reopen)(struct steme_segments *s, uint64_t number,
+	    struct steme_why *why);
+	/*
+	 * Writes data at off of the open segment and makes it durable, then checks
+	 * that the segment is still reachable under its name.
+	 * STEME_ENOSPC: cut back to off and synced; *data* is not there.
+	 * STEME_ESTALE: durable in a file that lost its name: the caller must copy
+	 * (steme_wal does: relocate()).  Anything else: unknown state.
+	 */
+	int (*append)(struct steme_segments *s, const void *data, size_t n,
+	    uint64_t off, int64_t *sync_us, struct steme_why *why);
+	/* Is the open segment still reachable under its name?  OK or STEME_ESTALE. */
+	int (*check)(struct steme_segments *s);
+	/*
+	 * Copies the open segment's first `bytes` bytes to a new file of the same
+	 * number (or `number` if that name is taken by something else) and goes on there.
+	 */
+	int (*relocate)(struct steme_segments *s, uint64_t number, uint64_t bytes,
+	    struct steme_why *why);
+	/* Cuts the open segment to `bytes` and closes it: it never grows again. */
+	int (*seal)(struct steme_segments *s, uint64_t bytes,
+	    struct steme_why *why);
+	/* Gives space back (the reserve file) or takes it again if there is room. */
+	void (*reserve)(struct steme_segments *s, bool hold);
+	void (*close)(struct steme_segments *s);
+};
+
+struct steme_segments {
+	const struct steme_segments_ops *ops;
+};
+
+/*
+ * Segments as files in dir (created 0750 if `create`, and its parent synced).
+ * Foreign files there are ignored and never touched.  io is borrowed.
+ */
+int steme_segments_local(struct steme_segments **out, struct steme_io *io,
+    const char *dir, bool create, struct steme_why *why);
+
+static inline void
+steme_segments_close(struct steme_segments *s)
+{
+	if (s != NULL)
+		s->ops->close(s);
+}
+
+#endif
