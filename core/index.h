@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * index.h - ordered keys to values, behind a table.  Disposable: whatever is in it
+ * can be made again from the log.  Kinds: LevelDB (index_leveldb.c, the only file that
+ * includes LevelDB's header) and memory (index_mem.c).  doc/index-keys.md has the
+ * keys.
+ *
+ * Threads: every call may be made from any thread; batches by one at a time.
+ * Memory: get() and iterators hand out as said below.
+ * Process: only one process may have the LevelDB kind open; open it after the last fork().
+ */
+#ifndef STEME_INDEX_H
+#define STEME_INDEX_H
+
+#include "core/buf.h"
+#include "core/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct steme_index;
+struct steme_snapshot;		/* opaque; of the kind that made it */
+
+/* A list of puts and deletes that becomes visible at once. */
+struct steme_batch;
+
+/* One key and value, valid until the next call on the iterator. */
+struct steme_iter {
+	const uint8_t *key;
+	size_t klen;
+	const uint8_t *val;
+	size_t vlen;
+	void *impl;
+};
+
+struct steme_index_stats {
+	uint64_t files;			/* table files */
+	uint64_t bytes;			/* on disk (approximate in memory) */
+	uint64_t memory;		/* caches and write buffers */
+	uint64_t level0_files;
+	uint64_t pending_compaction_bytes;
+	uint64_t put_bytes, puts, gets;	/* by this process */
+	uint64_t compaction_written_bytes;
+};
+
+struct steme_index_ops {
+	/*
+	 * STEME_OK: *val is malloc()ed (never NULL), the caller frees.
+	 * STEME_ENOTFOUND; STEME_ECORRUPT, STEME_EIO.  snap may be NULL: newest state.
+	 */
+	int (*get)(struct steme_index *ix, const struct steme_snapshot *snap,
+	    const void *key, size_t klen, uint8_t **val, size_t *vlen);
+	/* Applies b at once; sync: durable before it returns.  b is emptied. */
+	int (*write)(struct steme_index *ix, struct steme_batch *b, bool sync);
+	/* An iterator over the keys in [from, to); to NULL: no upper end. */
+	int (*iter_open)(struct steme_index *ix, const struct steme_snapshot *snap,
+	    const void *from, size_t fromlen, const void *to, size_t tolen,
+	    bool backwards, struct steme_iter *it);
+	/* STEME_OK: it->key.. are set; STEME_ENOTFOUND: past the end; or an error. */
+	int (*iter_next)(struct steme_index *ix, struct steme_iter *it);
+	void (*iter_close)(struct steme_index *ix, struct steme_iter *it);
+	int (*snapshot)(struct steme_index *ix, struct steme_snapshot **out);
+	void (*release)(struct steme_index *ix, struct steme_snapshot *snap);
+	/*
+	 * Everything written so far is durable when this returns (LevelDB: the
+	 * memtable is flushed to synced tables, not only its log).
+	 */
+	int (*checkpoint)(struct steme_index *ix);
+	/* Compacts all; may take long; reads and writes go on. */
+	int (*compact)(struct steme_index *ix);
+	int (*stats)(struct steme_index *ix, struct steme_index_stats *out);
+	void (*close)(struct steme_index *ix);
+};
+
+struct steme_index {
+	const struct steme_index_ops *ops;
+};
+
+struct steme_index_opts {
+	size_t write_buffer;	/* bytes; 0: 32 MiB */
+	size_t block_cache;	/* bytes; 0: 16 MiB */
+	bool paranoid;		/* check blocks on read */
+	bool must_exist;	/* STEME_ENOTFOUND instead of making a new one */
+};
+
+/* STEME_EBUSY: open in another process; STEME_ECORRUPT: rebuild it (why says how). */
+int steme_index_leveldb(struct steme_index **out, const char *dir,
+    const struct steme_index_opts *opts, struct steme_why *why);
+int steme_index_mem(struct steme_index **out);
+/* Removes the LevelDB files in dir (nothing else, not dir).  Must be closed. */
+int steme_index_leveldb_destroy(const char *dir, struct steme_why *why);
+
+/* Batches: plain memory, one thread. */
+struct steme_batch *steme_batch_new(void);
+void steme_batch_free(struct steme_batch *b);
+void steme_batch_put(struct steme_batch *b, const void *key, size_t klen,
+    const void *val, size_t vlen);
+void steme_batch_del(struct steme_batch *b, const void *key, size_t klen);
+size_t steme_batch_count(const struct steme_batch *b);
+int steme_batch_err(const struct steme_batch *b);
+
+#endif

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * lens.h - pure functions of a candidate set and a context.  The same input gives the
+ * same bytes on every node: integers only.  doc/lenses.md has each rule with a worked
+ * example; tests/vectors/lenses.json is the table.
+ *
+ * Any thread; nothing is kept between calls.
+ */
+#ifndef STEME_LENS_H
+#define STEME_LENS_H
+
+#include "core/object.h"
+#include "core/world.h"
+
+enum steme_lens {
+	STEME_LENS_RECENCY,
+	STEME_LENS_CONFIDENCE,
+	STEME_LENS_CONSENSUS,
+	STEME_LENS_VOTES,
+	STEME_LENS_AUTHORITY,
+	STEME_LENS_LAYERED,
+	STEME_LENS_SKEPTIC,
+	STEME_LENS_CONSTRAINTS,
+	STEME_NLENS
+};
+
+/* "recency" and so on; static. */
+const char *steme_lens_name(enum steme_lens l);
+/* STEME_EINVAL: no such lens; why lists them. */
+int steme_lens_parse(struct steme_str s, enum steme_lens *out, struct steme_why *why);
+
+/* Why an assertion does not count; the order is that of the checks. */
+enum steme_state {
+	STEME_CURRENT,
+	STEME_RETRACTED,	/* by its author, its source, or its agent revoked */
+	STEME_SUPERSEDED,
+	STEME_STATE_DEPRECATED,
+	STEME_STATE_REJECTED,
+	STEME_OLD_EPOCH,
+	STEME_FUTURE		/* outside the bounds or not yet begun */
+};
+const char *steme_state_name(enum steme_state s);
+
+/* One assertion as lenses see it.  Slices borrow from the caller. */
+struct steme_cand {
+	struct steme_object o;
+	struct steme_id id;
+	uint64_t lsn, hlc, node;
+	int64_t rank_us;	/* newest: min(time, hlc + 300 s), or time under as_of */
+	int32_t confidence;	/* after decay, if asked for; 1/10,000 */
+	int64_t votes;		/* sum of newest vote weights per agent; 1/10,000 */
+	enum steme_state state;
+};
+
+/* A vote or retraction as the filter sees it. */
+struct steme_mark {
+	struct steme_id id, assertion, agent;
+	int32_t weight;
+	int64_t time_us;
+	uint64_t hlc, lsn;
+};
+
+/* What may be asked back in (`include`), and optional narrowing. */
+enum {
+	STEME_INC_RETRACTED = 1,
+	STEME_INC_SUPERSEDED = 2,
+	STEME_INC_DEPRECATED = 4,
+	STEME_INC_REJECTED = 8,
+	STEME_INC_OLD_EPOCHS = 16
+};
+
+struct steme_lens_ctx {
+	const struct steme_world *world;
+	struct steme_bounds bounds;
+	int64_t now_us;			/* age for decay, when as_of is unbounded */
+	bool decay;
+	unsigned include;		/* STEME_INC_* */
+	int lifecycle;			/* enum steme_lifecycle, or -1: any */
+	struct steme_str epoch;		/* only this epoch; absent: any */
+	uint64_t since_hlc;		/* hlc > it; 0: any */
+};
+
+/*
+ * Settles state, rank, votes and decayed confidence of all assertions of one
+ * (concept class, predicate), and moves those that count to the front.
+ * votes/retractions: those of the same concepts.  Returns how many count.
+ */
+size_t steme_lens_filter(const struct steme_lens_ctx *ctx, struct steme_cand *c,
+    size_t n, const struct steme_mark *retractions, size_t nretr,
+    const struct steme_mark *votes, size_t nvotes);
+
+/* One distinct value among the candidates (skeptic). */
+struct steme_share {
+	uint32_t first;			/* index of the candidate with the lowest id */
+	uint32_t agents;
+	int64_t weight;			/* summed confidence, 1/10,000 */
+	int32_t share;			/* 1/10,000, half up */
+	uint32_t nmembers;		/* its candidates: members[first_member..] */
+	uint32_t first_member;
+};
+
+struct steme_tier {
+	enum steme_class class_;	/* as counted */
+	uint32_t winner;		/* candidate index */
+	int32_t confidence;		/* 1/10,000 */
+	int32_t conflict;		/* inside the tier, 1/10,000 */
+	uint32_t candidates;
+};
+
+enum steme_status { STEME_UNANIMOUS, STEME_AGREED, STEME_CONTESTED };
+
+struct steme_result {
+	int32_t winner;			/* candidate index, or -1 */
+	int32_t confidence;		/* 1/10,000, half up */
+	int32_t conflict;		/* 1/10,000, half up */
+	uint32_t candidates;		/* those that count */
+	enum steme_status status;
+	struct steme_share *shares;	/* skeptic: by share descending, then lowest id */
+	size_t nshares;
+	uint32_t *members;		/* skeptic: candidate indexes by share */
+	struct steme_tier tiers[STEME_NCLASS];	/* layered: present tiers, ascending */
+	size_t ntiers;
+	int32_t cross_tier_conflict;	/* layered */
+};
+
+/*
+ * Applies one lens (not constraints: see steme_lens_constraints) to the n candidates
+ * that count.  STEME_OK or STEME_ENOMEM.  steme_result_fini() frees.
+ */
+int steme_lens_resolve(enum steme_lens lens, const struct steme_lens_ctx *ctx,
+    const struct steme_cand *c, size_t n, struct steme_result *out);
+void steme_result_fini(struct steme_result *r);
+
+/* Newest first, then higher confidence, then lower id: the order of recency and history. */
+int steme_cand_newer(const struct steme_cand *a, const struct steme_cand *b);
+/* Equal by type and meaning: numbers as exact decimals, text by its bytes. */
+bool steme_value_eq(const struct steme_object *a, const struct steme_object *b);
+
+#endif
