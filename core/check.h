@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * check.h - verify and offline rebuild: every hash, signature, chain and
+ * index entry.
+ */
+#ifndef STEME_CHECK_H
+#define STEME_CHECK_H
+
+#include "core/store.h"
+
+struct steme_finding {
+	int err;		/* STEME_ECORRUPT, STEME_ESIG, STEME_EGAP, ... */
+	uint64_t lsn;		/* 0: not about one record */
+	struct steme_id id;	/* zero: not about one object */
+	char text[384];		/* names the place: file, offset, key or id */
+};
+
+struct steme_check_report {
+	uint64_t records, objects, signatures, batches, segments, index_entries;
+	uint64_t lost_segment_records;
+	uint64_t problems;
+	uint64_t us;		/* time taken */
+};
+
+struct steme_check_opts {
+	bool skip_signatures;
+	unsigned threads;	/* 0: number of CPUs */
+	void (*finding)(void *arg, const struct steme_finding *f);
+	void (*progress)(void *arg, unsigned permille);
+	void *arg;
+};
+
+/*
+ * Checks an open store up to the lsn visible when it starts: log chain and CRCs,
+ * ids, signatures and batch proofs, then every index entry both ways (each record
+ * has its entries, each entry its record).  STEME_OK: all good; STEME_ECORRUPT: see
+ * findings; other errors: could not check.
+ */
+int steme_store_verify(struct steme_store *s, const struct steme_check_opts *o,
+    struct steme_check_report *rep, struct steme_why *why);
+
+/*
+ * Makes kv_dir anew from wal_dir (and more_wal_dirs) with nobody running.
+ * STEME_EBUSY: a daemon holds the log.  STEME_EEXIST: kv_dir is not empty.
+ * STEME_EGAP without accept_gaps: less would be built than the index held.
+ * Files get the owner of wal_dir.  *next_lsn, *counts: what was built.
+ */
+int steme_rebuild_offline(const struct steme_store_opts *o,
+    struct steme_applied *result, uint64_t *us, struct steme_why *why);
+
+#endif
