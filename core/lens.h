@@ -9,25 +9,9 @@
 #ifndef STEME_LENS_H
 #define STEME_LENS_H
 
+#include "core/lens_names.h"
 #include "core/object.h"
 #include "core/world.h"
-
-enum steme_lens {
-	STEME_LENS_RECENCY,
-	STEME_LENS_CONFIDENCE,
-	STEME_LENS_CONSENSUS,
-	STEME_LENS_VOTES,
-	STEME_LENS_AUTHORITY,
-	STEME_LENS_LAYERED,
-	STEME_LENS_SKEPTIC,
-	STEME_LENS_CONSTRAINTS,
-	STEME_NLENS
-};
-
-/* "recency" and so on; static. */
-const char *steme_lens_name(enum steme_lens l);
-/* STEME_EINVAL: no such lens; why lists them. */
-int steme_lens_parse(struct steme_str s, enum steme_lens *out, struct steme_why *why);
 
 /* Why an assertion does not count; the order is that of the checks. */
 enum steme_state {
@@ -58,15 +42,6 @@ struct steme_mark {
 	int32_t weight;
 	int64_t time_us;
 	uint64_t hlc, lsn;
-};
-
-/* What may be asked back in (`include`), and optional narrowing. */
-enum {
-	STEME_INC_RETRACTED = 1,
-	STEME_INC_SUPERSEDED = 2,
-	STEME_INC_DEPRECATED = 4,
-	STEME_INC_REJECTED = 8,
-	STEME_INC_OLD_EPOCHS = 16
 };
 
 struct steme_lens_ctx {

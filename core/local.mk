@@ -32,6 +32,8 @@ libsteme_base_a_SOURCES += %D%/clock.c %D%/clock.h %D%/log.c %D%/log.h
 
 # --- base: wire frames, messages, clients
 
+libsteme_base_a_SOURCES += %D%/lens_names.c %D%/lens_names.h
+
 
 # --- store: io, segments, log
 

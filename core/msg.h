@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * msg.h - payloads of the control socket: encode and decode, one pair each.
+ * doc/wire-protocol.md has the bytes.  Decoders borrow from the payload, check every
+ * limit and return STEME_EPROTO on any flaw.
+ */
+#ifndef STEME_MSG_H
+#define STEME_MSG_H
+
+#include "core/object.h"
+#include "core/sign.h"
+#include "core/view_query.h"
+#include "core/wire.h"
+
+#include <sys/types.h>
+
+struct steme_msg_hello {
+	uint16_t min_version, max_version;
+	uint64_t features;
+	enum steme_role role;		/* wanted; in the reply: granted */
+	struct steme_str program;	/* "steme 0.1.0" */
+};
+struct steme_msg_welcome {
+	uint16_t version;
+	uint64_t features;
+	enum steme_role role;
+	uint8_t store[16];
+	uint64_t node;
+	uint64_t boot;			/* changes with every start of the daemon */
+	uint64_t lsn;
+	uint32_t max_frame;
+	struct steme_str node_name;
+	struct steme_str changes_path;	/* the page set of change counters */
+};
+
+/* PUT: up to 4,096 signed objects. */
+struct steme_msg_put_item {
+	struct steme_str bytes;
+	struct steme_sig sig;
+};
+/* BATCH: a batch object, its signature, its whole id list, and members (any subset). */
+struct steme_msg_batch {
+	struct steme_str bytes;
+	struct steme_sig sig;
+	const uint8_t *ids;		/* n * 32, ascending */
+	uint32_t nids;
+	uint32_t nmembers;		/* follow as counted bytes */
+	struct steme_rd members;
+};
+/* Reply of PUT, BATCH, ASSERT: one a put. */
+struct steme_msg_put_result {
+	int err;
+	uint8_t status;			/* enum steme_put_status */
+	uint64_t lsn;
+	struct steme_id id;
+	struct steme_str why;		/* "" unless err */
+};
+/*
+ * ASSERT: JSON to be signed here.  uid: on whose behalf; anything but the caller's own needs
+ * role admin (the sidecar).  UINT32_MAX: the caller.
+ */
+struct steme_msg_assert {
+	uint32_t uid;
+	uint8_t kind;			/* expected kind, 0: any */
+	uint32_t n;			/* JSON texts that follow */
+	struct steme_rd items;
+};
+enum steme_object_want {
+	STEME_WANT_BYTES, STEME_WANT_SIG, STEME_WANT_PROOF, STEME_WANT_JSON
+};
+
+void steme_msg_put_hello(struct steme_buf *b, const struct steme_msg_hello *m);
+int steme_msg_get_hello(struct steme_msg_hello *m, const void *p, size_t n);
+void steme_msg_put_welcome(struct steme_buf *b, const struct steme_msg_welcome *m);
+int steme_msg_get_welcome(struct steme_msg_welcome *m, const void *p, size_t n);
+
+/* PUT: begin with a count, add items; the decoder is an iterator. */
+void steme_msg_put_puts(struct steme_buf *b, uint32_t n);
+void steme_msg_put_item(struct steme_buf *b, struct steme_str bytes,
+    const struct steme_sig *sig);
+int steme_msg_get_puts(struct steme_rd *r, const void *p, size_t len, uint32_t *n);
+int steme_msg_next_put(struct steme_rd *r, struct steme_msg_put_item *it);
+
+void steme_msg_put_batch(struct steme_buf *b, struct steme_str bytes,
+    const struct steme_sig *sig, const struct steme_id *ids, uint32_t nids,
+    uint32_t nmembers);		/* then steme_wr_bytes(b, 4, ...) a member */
+int steme_msg_get_batch(struct steme_msg_batch *m, const void *p, size_t n);
+int steme_msg_next_member(struct steme_rd *r, struct steme_str *bytes);
+
+void steme_msg_put_assert(struct steme_buf *b, uint32_t uid, uint8_t kind,
+    uint32_t n);		/* then steme_wr_bytes(b, 4, ...) a JSON text */
+int steme_msg_get_assert(struct steme_msg_assert *m, const void *p, size_t n);
+
+void steme_msg_put_result(struct steme_buf *b, const struct steme_msg_put_result *m);
+int steme_msg_next_result(struct steme_rd *r, struct steme_msg_put_result *m);
+
+void steme_msg_put_query(struct steme_buf *b, const struct steme_query *q);
+int steme_msg_get_query(struct steme_query *q, struct steme_rd *r);
+
+void steme_msg_put_error(struct steme_buf *b, int err, const char *why);
+/* *why is NUL-terminated into out. */
+int steme_msg_get_error(struct steme_why *out, const void *p, size_t n);
+
+#endif

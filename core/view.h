@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * view.h - lens views as people and programs see them: the bytes of a file on the
+ * mount, the JSON of the API.  One renderer for every door, so they always agree.
+ *
+ * A cache bounded in bytes keeps what was rendered; an entry is used only while the
+ * change counters it was made under still stand (changes.h), so it is never stale.
+ *
+ * Threads: any.  Views are immutable and counted.
+ */
+#ifndef STEME_VIEW_H
+#define STEME_VIEW_H
+
+#include "core/lens.h"
+#include "core/store.h"
+#include "core/view_query.h"
+
+struct steme_views;			/* the renderer and its cache */
+/* cache_bytes: 0 means no cache.  s is borrowed. */
+int steme_views_new(struct steme_views **out, struct steme_store *s,
+    size_t cache_bytes);
+void steme_views_free(struct steme_views *v);
+struct steme_views_stats {
+	uint64_t hits, misses, evictions, bytes, limit, entries;
+};
+void steme_views_stats(struct steme_views *v, struct steme_views_stats *out);
+
+/* ---- files of the mount ---- */
+
+/* One rendered file, with its xattrs.  Release with steme_view_put(). */
+struct steme_view {
+	const uint8_t *data;		/* the value, then exactly one newline */
+	size_t len;
+	uint64_t version;		/* lsn */
+	int64_t mtime_us;		/* local commit time of the record `version` */
+	bool has_winner;		/* the fields below are set */
+	struct steme_id id, agent;
+	int32_t confidence, conflict;
+	enum steme_class class_;
+	const char *source;		/* "" if none */
+	int64_t time_us;
+	uint32_t candidates;
+};
+
+/*
+ * @LENS/PREDICATE of concept within q's bounds (as_of, max_lsn): recency,
+ * confidence, consensus, votes, authority: the winner's value; skeptic, layered,
+ * constraints: lines as doc/mount.md says.  STEME_ENOTFOUND: no winner (or no such
+ * predicate, or no constraint).
+ */
+int steme_view_file(struct steme_views *v, const struct steme_query *q,
+    const struct steme_view **out);
+/* @LENS.json: the bytes of GET /v1/query for q, then one newline if there is none. */
+int steme_view_json_file(struct steme_views *v, const struct steme_query *q,
+    const struct steme_view **out);
+/* @history/PREDICATE: every assertion, newest first, one JSON a line. */
+int steme_view_history_file(struct steme_views *v, const struct steme_query *q,
+    const struct steme_view **out);
+void steme_view_put(const struct steme_view *view);
+
+/* Names in @LENS (predicates with a winner), byte order; history: all predicates. */
+typedef int steme_name_visit(void *arg, struct steme_str name);
+int steme_view_names(struct steme_views *v, const struct steme_query *q,
+    bool history, steme_name_visit *visit, void *arg);
+
+/* ---- JSON of the API: bodies as doc/openapi.json says; appended to b ---- */
+
+/* GET/POST /v1/query, any lens; pages by limit and cursor.  STEME_EINVAL: bad cursor. */
+int steme_json_query(struct steme_views *v, const struct steme_query *q,
+    struct steme_buf *b, struct steme_why *why);
+/* GET /v1/history: {"concept_path","results":[...],"next_cursor"} */
+int steme_json_history(struct steme_views *v, const struct steme_query *q,
+    struct steme_buf *b, struct steme_why *why);
+/* Two queries compared: {"concept_path","a":...,"b":...,"differences":[...]} */
+int steme_json_diff(struct steme_views *v, const struct steme_query *a,
+    const struct steme_query *q2, struct steme_buf *b, struct steme_why *why);
+/* One object with everything known about it: fields, signature, hlc, lsn, node, state. */
+int steme_json_object(struct steme_views *v, const struct steme_id *id,
+    struct steme_buf *b, struct steme_why *why);
+/* <id>.proof: {"batch","signature","agent","index","count","root","path":[...],...}. */
+int steme_json_proof(struct steme_views *v, const struct steme_id *id,
+    struct steme_buf *b, struct steme_why *why);
+/* Concepts below a parent or prefix, agents, sources: browsing. */
+int steme_json_children(struct steme_views *v, struct steme_str parent,
+    uint64_t after_lsn, uint32_t limit, struct steme_buf *b, struct steme_why *why);
+int steme_json_concepts(struct steme_views *v, struct steme_str prefix,
+    struct steme_str after, uint32_t limit, struct steme_buf *b, struct steme_why *why);
+/* Existing concepts spelled like `concept` (at most n), for "did you mean". */
+int steme_json_neighbours(struct steme_views *v, struct steme_str concept,
+    uint32_t n, struct steme_buf *b);
+
+#endif
