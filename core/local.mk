@@ -10,7 +10,8 @@ libsteme_store_a_CPPFLAGS = $(AM_CPPFLAGS) $(SODIUM_CFLAGS) $(JSONC_CFLAGS) $(ZL
 libsteme_store_a_SOURCES =
 
 # What a program that uses the libraries links with.
-BASE_LIBS = libsteme_base.a $(SODIUM_LIBS) $(JSONC_LIBS)
+# (conf_toml.cc and LevelDB are C++: libstdc++ by name, so that C links.)
+BASE_LIBS = libsteme_base.a $(SODIUM_LIBS) $(JSONC_LIBS) -lm -lstdc++
 STORE_LIBS = libsteme_store.a $(BASE_LIBS) $(LEVELDB_LIBS) $(ZLIB_LIBS)
 
 # --- base: errors, buffers, cursors, time, log lines
@@ -26,8 +27,13 @@ libsteme_base_a_SOURCES += %D%/clock.c %D%/clock.h %D%/log.c %D%/log.h
 
 # --- base: configuration, instance folders
 
+libsteme_base_a_SOURCES += %D%/instance.c %D%/instance.h
+libsteme_base_a_SOURCES += %D%/conf.c %D%/conf.h %D%/conf_toml.cc
+
 
 # --- base: metrics
+
+libsteme_base_a_SOURCES += %D%/metrics.c %D%/metrics.h
 
 
 # --- base: wire frames, messages, clients

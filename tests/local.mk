@@ -10,6 +10,17 @@ STORE_TEST_LIBS = $(STORE_LIBS) $(CHECK_LIBS)
 
 EXTRA_DIST += %D%/runner.h
 
+# --- configuration, metrics
+
+check_PROGRAMS += check_conf check_metrics
+TESTS += check_conf check_metrics
+check_conf_SOURCES = %D%/check_conf.c
+check_conf_CPPFLAGS = $(CHECK_CPPFLAGS)
+check_conf_LDADD = $(BASE_TEST_LIBS)
+check_metrics_SOURCES = %D%/check_metrics.c
+check_metrics_CPPFLAGS = $(CHECK_CPPFLAGS)
+check_metrics_LDADD = $(BASE_TEST_LIBS)
+
 # --- objects
 
 

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * conf.h - configuration: one TOML file (doc: etc/api.toml, man api.toml(5)), the
+ * environment over the file, command line over both.
+ *
+ * The table in conf.c names every key once: its place here, its type, default,
+ * bounds and environment variable.  conf_toml.cc reads the file with toml++.
+ */
+#ifndef STEME_CONF_H
+#define STEME_CONF_H
+
+#include "core/err.h"
+#include "core/log.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define STEME_CONF_STR	512
+#define STEME_CONF_LIST	32
+
+struct steme_conf_list {
+	unsigned n;
+	char v[STEME_CONF_LIST][256];
+};
+
+struct steme_conf {
+	char node_name[256];			/* [node] name; default: host name */
+	/* [storage] */
+	char wal_path[STEME_CONF_STR], kv_path[STEME_CONF_STR];	/* "": below D */
+	int64_t cache_size_mb;			/* STEMEDB_CACHE_SIZE_MB */
+	int64_t value_max_bytes;
+	/* [wal] */
+	int64_t group_commit_max_wait_ms, group_commit_max_bytes, segment_mb;
+	/* [api] */
+	struct steme_conf_list bind;		/* addresses */
+	int64_t port, cluster_port;		/* cluster_port 0: none */
+	int64_t request_timeout_seconds, max_connections, max_body_bytes;
+	struct steme_conf_list hosts;
+	bool trust_loopback;
+	char admin[32];				/* "loopback" or "open" */
+	/* [mount] */
+	char mount_path[STEME_CONF_STR];
+	bool mount_writable;
+	int64_t max_inodes;
+	/* [logging] */
+	char log_level[16];
+	/* [lens]: seeds a fresh store only */
+	char unknown_trust[16];
+	struct steme_conf_list stewards, roots;
+};
+
+void steme_conf_defaults(struct steme_conf *c);
+/*
+ * Reads path (absent and !required: defaults), then the environment.  warn is
+ * called for each unknown key and each table given twice, with its line.
+ * STEME_EINVAL: syntax, type or bounds; why has file, line, key and rule.
+ */
+int steme_conf_load(struct steme_conf *c, const char *path, bool required,
+    void (*warn)(void *arg, const char *text), void *arg, struct steme_why *why);
+/* Every key with its value, as TOML (--check-config prints it); to stdout. */
+void steme_conf_print(const struct steme_conf *c);
+
+/* ---- between conf.c and conf_toml.cc ---- */
+
+enum steme_conf_type {
+	STEME_CONF_STRING, STEME_CONF_INT, STEME_CONF_BOOL, STEME_CONF_FLOAT,
+	STEME_CONF_ARRAY, STEME_CONF_OTHER
+};
+/* One value of the file; list and text live during the call. */
+struct steme_conf_value {
+	const char *table, *key;
+	unsigned line;
+	enum steme_conf_type type;
+	const char *text;		/* STRING; FLOAT as written by %.10g */
+	int64_t number;			/* INT, BOOL */
+	const char *const *list;	/* ARRAY of strings, NULL-ended; NULL: other */
+};
+typedef int steme_conf_visit(void *arg, const struct steme_conf_value *v);
+/* Parses text and tells every value; STEME_EINVAL with line and reason in why. */
+int steme_toml_each(const char *path, const char *text, size_t len,
+    steme_conf_visit *visit, void *arg, struct steme_why *why);
+
+#endif

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* check_conf.c - configuration files, environment, folders and pid files. */
+#include "config.h"
+#include "core/conf.h"
+#include "core/instance.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static char dir[64];
+static char path[128];
+static char warned[1024];
+
+static void
+setup(void)
+{
+	strcpy(dir, "/tmp/check_conf.XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/api.toml", dir);
+	warned[0] = '\0';
+}
+
+static void
+teardown(void)
+{
+	unlink(path);
+	rmdir(dir);
+}
+
+static void
+on_warn(void *arg, const char *text)
+{
+	(void)arg;
+	snprintf(warned, sizeof(warned), "%s", text);
+}
+
+static int
+load(struct steme_conf *c, const char *text, struct steme_why *why)
+{
+	FILE *f = fopen(path, "w");
+
+	ck_assert_ptr_nonnull(f);
+	fputs(text, f);
+	fclose(f);
+	return steme_conf_load(c, path, true, on_warn, NULL, why);
+}
+
+START_TEST(an_absent_file_gives_the_defaults)
+{
+	struct steme_conf c;
+	struct steme_why why;
+
+	ck_assert_int_eq(steme_conf_load(&c, path, false, NULL, NULL, &why), 0);
+	ck_assert_int_eq(c.port, 18180);
+	ck_assert_int_eq(c.cache_size_mb, 1024);
+	ck_assert_int_eq(c.group_commit_max_wait_ms, 0);
+	ck_assert_uint_eq(c.bind.n, 2);
+	ck_assert_str_eq(c.bind.v[1], "::1");
+	ck_assert(c.mount_writable);
+	ck_assert_int_eq(steme_conf_load(&c, path, true, NULL, NULL, &why),
+	    STEME_ENOTFOUND);
+}
+END_TEST
+
+START_TEST(a_file_sets_every_type_of_value)
+{
+	struct steme_conf c;
+	struct steme_why why = {{0}};
+
+	ck_assert_msg(load(&c, "[api]\nport = 1234 # inline\nbind = [\"0.0.0.0\"]\n"
+	    "trust_loopback = false\n[lens]\nunknown_trust = 0.25\n"
+	    "[node]\nname = \"n1\"\n", &why) == 0, "%s", why.text);
+	ck_assert_int_eq(c.port, 1234);
+	ck_assert_uint_eq(c.bind.n, 1);
+	ck_assert_str_eq(c.bind.v[0], "0.0.0.0");
+	ck_assert(!c.trust_loopback);
+	ck_assert_str_eq(c.unknown_trust, "0.25");
+	ck_assert_str_eq(c.node_name, "n1");
+	ck_assert_str_eq(warned, "");
+}
+END_TEST
+
+START_TEST(an_unknown_key_warns_with_its_line_and_a_bad_one_is_refused)
+{
+	struct steme_conf c;
+	struct steme_why why = {{0}};
+
+	ck_assert_int_eq(load(&c, "[api]\n\nprot = 1\n", &why), 0);
+	ck_assert_ptr_nonnull(strstr(warned, "line 3"));
+	ck_assert_ptr_nonnull(strstr(warned, "api.prot"));
+	ck_assert_int_eq(load(&c, "[api]\nport = 99999\n", &why), STEME_EINVAL);
+	ck_assert_ptr_nonnull(strstr(why.text, "line 2"));
+	ck_assert_ptr_nonnull(strstr(why.text, "65535"));
+	ck_assert_int_eq(load(&c, "[api]\nport = \"x\"\n", &why), STEME_EINVAL);
+	ck_assert_int_eq(load(&c, "[api\n", &why), STEME_EINVAL);
+	ck_assert_int_eq(load(&c, "[api]\n[api]\n", &why), STEME_EINVAL);
+	ck_assert_ptr_nonnull(strstr(why.text, "line 2"));
+	ck_assert_int_eq(load(&c, "[logging]\nlevel=\"loud\"\n", &why),
+	    STEME_EINVAL);
+}
+END_TEST
+
+START_TEST(the_environment_stands_over_the_file)
+{
+	struct steme_conf c;
+	struct steme_why why = {{0}};
+
+	setenv("STEMEDB_CACHE_SIZE_MB", "2048", 1);
+	ck_assert_int_eq(load(&c, "[storage]\ncache_size_mb = 5\n", &why), 0);
+	ck_assert_int_eq(c.cache_size_mb, 2048);
+	setenv("STEMEDB_CACHE_SIZE_MB", "many", 1);
+	ck_assert_int_eq(load(&c, "", &why), STEME_EINVAL);
+	unsetenv("STEMEDB_CACHE_SIZE_MB");
+}
+END_TEST
+
+START_TEST(an_instance_has_its_paths_below_its_folder)
+{
+	struct steme_instance in;
+	struct steme_why why = {{0}};
+	char lng[200];
+
+	ck_assert_int_eq(steme_instance_init(&in, "/tmp/x//", &why), 0);
+	ck_assert_str_eq(in.socket, "/tmp/x/run/control.sock");
+	ck_assert_str_eq(in.conf, "/tmp/x/api.toml");
+	ck_assert_int_eq(steme_instance_init(&in, STEME_DEFAULT_DIR, &why), 0);
+	ck_assert_str_eq(in.conf, STEME_DEFAULT_CONF);
+	memset(lng, 'a', sizeof(lng));
+	lng[0] = '/';
+	lng[92] = '\0';
+	ck_assert_int_eq(steme_instance_init(&in, lng, &why), STEME_ETOOBIG);
+	ck_assert_ptr_nonnull(strstr(why.text, "107"));
+	lng[90] = '\0';
+	ck_assert_int_eq(steme_instance_init(&in, lng, &why), 0);
+}
+END_TEST
+
+START_TEST(a_recorded_process_is_known_by_its_start_time)
+{
+	struct steme_instance in;
+	struct steme_why why = {{0}};
+	struct steme_pid p;
+	char cmd[256];
+
+	ck_assert_int_eq(steme_instance_init(&in, dir, &why), 0);
+	ck_assert_int_eq(steme_instance_make(&in, &why), 0);
+	ck_assert_int_eq(steme_pid_read(&in, "t", &p), STEME_ENOTFOUND);
+	ck_assert_int_eq(steme_pid_write(&in, "t", &why), 0);
+	ck_assert_int_eq(steme_pid_read(&in, "t", &p), 0);
+	ck_assert_int_eq(p.pid, getpid());
+	p.start++;
+	ck_assert(!steme_pid_alive(&p));
+	steme_pid_remove(&in, "t");
+	ck_assert_int_eq(steme_pid_read(&in, "t", &p), STEME_ENOTFOUND);
+	snprintf(cmd, sizeof(cmd), "rm -r %s/wal %s/kv %s/keys %s/run %s/log",
+	    dir, dir, dir, dir, dir);
+	ck_assert_int_eq(system(cmd), 0);
+}
+END_TEST
+
+static Suite *
+suite(void)
+{
+	Suite *s = suite_create("conf");
+	TCase *t = tcase_create("conf");
+
+	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_test(t, an_absent_file_gives_the_defaults);
+	tcase_add_test(t, a_file_sets_every_type_of_value);
+	tcase_add_test(t, an_unknown_key_warns_with_its_line_and_a_bad_one_is_refused);
+	tcase_add_test(t, the_environment_stands_over_the_file);
+	tcase_add_test(t, an_instance_has_its_paths_below_its_folder);
+	tcase_add_test(t, a_recorded_process_is_known_by_its_start_time);
+	suite_add_tcase(s, t);
+	return s;
+}
+
+#include "tests/runner.h"
