@@ -143,7 +143,7 @@ START_TEST(a_recorded_process_is_known_by_its_start_time)
 	struct steme_instance in;
 	struct steme_why why = {{0}};
 	struct steme_pid p;
-	char cmd[256];
+	char cmd[512];
 
 	ck_assert_int_eq(steme_instance_init(&in, dir, &why), 0);
 	ck_assert_int_eq(steme_instance_make(&in, &why), 0);
