@@ -6,6 +6,11 @@ CHECK_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS) $(SODIUM_CFLAGS) $(JSONC_CFLAGS)
 BASE_TEST_LIBS = $(BASE_LIBS) $(CHECK_LIBS)
 STORE_TEST_LIBS = $(STORE_LIBS) $(CHECK_LIBS)
 
+# Programs whose threads matter: ./check tsan runs these.
+THREAD_PROGRAMS = check_metrics
+# Fuzz targets: ./check fuzz runs these.
+FUZZ_PROGRAMS =
+
 # --- runner
 
 EXTRA_DIST += %D%/runner.h
