@@ -20,6 +20,13 @@ libsteme_base_a_SOURCES += %D%/rd.h %D%/wr.h %D%/util.h
 libsteme_base_a_SOURCES += %D%/clock.c %D%/clock.h %D%/log.c %D%/log.h
 
 # --- base: objects, hashing, keys
+libsteme_base_a_SOURCES += %D%/str.h %D%/hash.c %D%/hash.h
+libsteme_base_a_SOURCES += %D%/timefmt.c %D%/timefmt.h
+libsteme_base_a_SOURCES += %D%/number.c %D%/number.h
+libsteme_base_a_SOURCES += %D%/path.c %D%/path.h
+libsteme_base_a_SOURCES += %D%/object.c %D%/object.h %D%/object_write.c
+libsteme_base_a_SOURCES += %D%/object_fields.c %D%/object_fields.h
+libsteme_base_a_SOURCES += %D%/merkle.c %D%/merkle.h
 
 
 # --- base: JSON form of objects

@@ -26,7 +26,11 @@ int steme_merkle_root(const struct steme_id *ids, size_t n, struct steme_id *roo
 /* The inclusion proof of ids[index]. */
 int steme_merkle_prove(const struct steme_id *ids, size_t n, size_t index,
     struct steme_proof *proof);
-/* STEME_OK if id is leaf proof->index of the tree with this root; else STEME_ESIG. */
+/*
+ * STEME_OK if id is leaf proof->index of the tree with this root; else STEME_ESIG.
+ * The shape comes from proof->count: compare it with the count that the batch
+ * object signs, as a proof from outside may say anything there.
+ */
 int steme_merkle_check(const struct steme_proof *proof, const struct steme_id *id,
     const struct steme_id *root);
 

@@ -81,7 +81,8 @@ struct steme_meta {
 };
 
 /*
- * Headers that a kind does not have are zero.  `agent` is the author's public
+ * Headers that a kind does not have are zero; class_ is STEME_CLASS_NONE where
+ * there is none, and must be when one is written.  `agent` is the author's public
  * key, `of` that of the agent a trust or revocation speaks about.
  */
 struct steme_object {
@@ -130,9 +131,13 @@ int steme_object_parse(struct steme_object *o, const void *bytes, size_t len,
     struct steme_why *why);
 
 /*
- * Writes the canonical bytes of o (fields only; o->bytes is not read) to b.
+ * Appends the canonical bytes of o (fields only; o->bytes is not read) to b.
  * Checks every rule of the format, so what comes out always parses.
  * supersedes and meta are sorted here; duplicates are refused.
+ * A retraction is of a source if has_assertion is false.
+ * STEME_OK; STEME_EINVAL, STEME_EUTF8, STEME_ETOOBIG (why names header and rule)
+ * or STEME_ENOMEM.  On failure b holds what it held before, unless its own
+ * failure stuck.
  */
 int steme_object_write(const struct steme_object *o, struct steme_buf *b,
     struct steme_why *why);

@@ -28,6 +28,15 @@ struct steme_str steme_concept_parent(struct steme_str s);
 struct steme_str steme_concept_leaf(struct steme_str s);
 
 /*
+ * s for an error message: at most 60 of its bytes, cut at a character ("..."
+ * follows), what must not be printed replaced by '?'.  Always valid UTF-8.
+ */
+struct steme_quoted {
+	char s[68];
+};
+struct steme_quoted steme_quote(struct steme_str s);
+
+/*
  * Scheme forms: "fda://a/b" is path "fda/a/b" with class regulatory, and so on
  * (rfc fda ietf: regulatory; peer pubmed: clinical; code wiki: expert; community:
  * community; blog anon: anecdotal).  Writes the path into out (at most
