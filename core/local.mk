@@ -27,6 +27,7 @@ libsteme_base_a_SOURCES += %D%/path.c %D%/path.h
 libsteme_base_a_SOURCES += %D%/object.c %D%/object.h %D%/object_write.c
 libsteme_base_a_SOURCES += %D%/object_fields.c %D%/object_fields.h
 libsteme_base_a_SOURCES += %D%/merkle.c %D%/merkle.h
+libsteme_base_a_SOURCES += %D%/sign.c %D%/sign.h
 
 
 # --- base: JSON form of objects

@@ -42,6 +42,16 @@ int steme_key_save(const struct steme_key *k, const char *path,
  * was found).  STEME_ENOTFOUND if there is none.
  */
 int steme_key_load(struct steme_key *k, const char *path, struct steme_why *why);
+/*
+ * The same from the text of a key file: one block PRIVATE KEY; text outside of
+ * the block is passed over, as openssl does.  STEME_OK or STEME_EINVAL (why is a
+ * predicate: "is encrypted; ..."); then *k is not touched.
+ */
+int steme_key_parse(struct steme_key *k, const char *pem, size_t len,
+    struct steme_why *why);
+/* The text of k's file, NUL-terminated.  Wipe it (it holds the secret). */
+#define STEME_KEY_PEM_MAX	128
+void steme_key_pem(char out[STEME_KEY_PEM_MAX], const struct steme_key *k);
 /* The PEM text of the public key (SubjectPublicKeyInfo), as openssl -pubin reads it. */
 void steme_agent_pem(char out[128], const struct steme_id *agent);
 

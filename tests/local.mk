@@ -27,6 +27,12 @@ check_metrics_CPPFLAGS = $(CHECK_CPPFLAGS)
 check_metrics_LDADD = $(BASE_TEST_LIBS)
 
 # --- objects
+EXTRA_DIST += %D%/vectors/objects.json %D%/vectors/make-objects.py
+check_PROGRAMS += check_object
+TESTS += check_object
+check_object_SOURCES = %D%/check_object.c
+check_object_CPPFLAGS = $(CHECK_CPPFLAGS)
+check_object_LDADD = $(BASE_TEST_LIBS)
 
 
 # --- log
