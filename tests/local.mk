@@ -7,9 +7,9 @@ BASE_TEST_LIBS = $(BASE_LIBS) $(CHECK_LIBS)
 STORE_TEST_LIBS = $(STORE_LIBS) $(CHECK_LIBS)
 
 # Programs whose threads matter: ./check tsan runs these.
-THREAD_PROGRAMS = check_metrics
+THREAD_CHECKS = check_metrics
 # Fuzz targets: ./check fuzz runs these.
-FUZZ_PROGRAMS =
+FUZZ_TARGETS =
 
 # --- runner
 
