@@ -8,6 +8,7 @@
 #define STEME_MSG_H
 
 #include "core/object.h"
+#include "core/record.h"
 #include "core/sign.h"
 #include "core/view_query.h"
 #include "core/wire.h"
@@ -38,6 +39,7 @@ struct steme_msg_put_item {
 	struct steme_str bytes;
 	struct steme_sig sig;
 };
+#define STEME_BATCH_BYTES_MAX	(64 << 10)	/* of a batch object on the wire */
 /* BATCH: a batch object, its signature, its whole id list, and members (any subset). */
 struct steme_msg_batch {
 	struct steme_str bytes;
@@ -96,6 +98,79 @@ int steme_msg_next_result(struct steme_rd *r, struct steme_msg_put_result *m);
 
 void steme_msg_put_query(struct steme_buf *b, const struct steme_query *q);
 int steme_msg_get_query(struct steme_query *q, struct steme_rd *r);
+
+/* DIFF: two queries, each counted, so that either may grow. */
+void steme_msg_put_diff(struct steme_buf *b, const struct steme_query *q1,
+    const struct steme_query *q2);
+int steme_msg_get_diff(struct steme_query *q1, struct steme_query *q2, const void *p,
+    size_t n);
+
+void steme_msg_put_object(struct steme_buf *b, enum steme_object_want want,
+    const struct steme_id *id);
+int steme_msg_get_object(enum steme_object_want *want, struct steme_id *id,
+    const void *p, size_t n);
+
+/* CHILDREN (text: parent), CONCEPTS (text: prefix), NEIGHBOURS (text: concept). */
+struct steme_msg_list {
+	uint64_t after_lsn;		/* CHILDREN */
+	uint32_t limit;			/* 0: 1,000; at most 10,000 */
+	struct steme_str text, after;	/* after: CONCEPTS; may be absent */
+};
+void steme_msg_put_list(struct steme_buf *b, const struct steme_msg_list *m);
+int steme_msg_get_list(struct steme_msg_list *m, const void *p, size_t n);
+
+/* KEYS: agents asked about, n * 32 bytes. */
+int steme_msg_get_ids(const uint8_t **ids, uint32_t *n, const void *p, size_t len);
+
+/* LOG and WATCH.  The answer's frames are runs of records. */
+struct steme_msg_log {
+	uint64_t from_lsn;		/* inclusive; WATCH 0: from the next commit on */
+	uint64_t max_lsn;		/* LOG: inclusive; UINT64_MAX: what is visible now */
+	uint32_t limit;			/* records; 0: no limit */
+};
+void steme_msg_put_log(struct steme_buf *b, const struct steme_msg_log *m);
+int steme_msg_get_log(struct steme_msg_log *m, const void *p, size_t n);
+void steme_msg_put_record(struct steme_buf *b, const struct steme_record *r);
+int steme_msg_next_record(struct steme_rd *r, struct steme_record *rec);
+
+/* VERIFY and REBUILD: progress and findings in MORE frames, then the report. */
+enum steme_work_tag { STEME_WORK_PROGRESS = 1, STEME_WORK_FINDING = 2, STEME_WORK_REPORT = 3 };
+#define STEME_WORK_NUMBERS	9
+struct steme_msg_work {
+	enum steme_work_tag tag;
+	uint32_t permille;		/* PROGRESS */
+	int err;			/* FINDING, REPORT */
+	uint64_t lsn;			/* FINDING; 0: not about one record */
+	struct steme_id id;		/* FINDING; zero: not about one object */
+	/*
+	 * REPORT.  VERIFY: records, objects, signatures, batches, segments, index
+	 * entries, records whose segment is gone, problems, us taken.
+	 * REBUILD, COMPACT: objects now, us taken, then zeros.
+	 */
+	uint64_t n[STEME_WORK_NUMBERS];
+	struct steme_str text;		/* FINDING, REPORT (of an error) */
+};
+void steme_msg_put_work(struct steme_buf *b, const struct steme_msg_work *m);
+int steme_msg_get_work(struct steme_msg_work *m, const void *p, size_t n);
+/* VERIFY's request. */
+void steme_msg_put_verify(struct steme_buf *b, bool skip_signatures);
+int steme_msg_get_verify(bool *skip_signatures, const void *p, size_t n);
+
+/* PROFILE: reads, or sets and reads, the key profile of a uid. */
+struct steme_msg_profile {
+	uint32_t uid;			/* UINT32_MAX: the caller's; another's: admin */
+	bool set;
+	enum steme_class class_;	/* STEME_CLASS_NONE: anecdotal */
+	int32_t confidence;		/* 1/10,000 */
+	struct steme_str source;	/* "": none */
+	struct steme_id agent;		/* in the reply: the key's public half */
+};
+void steme_msg_put_profile(struct steme_buf *b, const struct steme_msg_profile *m);
+int steme_msg_get_profile(struct steme_msg_profile *m, const void *p, size_t n);
+
+/* CANCEL: the request to end. */
+void steme_msg_put_cancel(struct steme_buf *b, uint64_t req);
+int steme_msg_get_cancel(uint64_t *req, const void *p, size_t n);
 
 void steme_msg_put_error(struct steme_buf *b, int err, const char *why);
 /* *why is NUL-terminated into out. */

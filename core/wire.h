@@ -47,6 +47,8 @@ enum steme_msg {
 	STEME_MSG_PROFILE = 19,		/* writer: profile of the caller's own key */
 	STEME_MSG_KEYS = 20,		/* reader: local names of agents, JSON */
 	STEME_MSG_STOP = 21,		/* admin: end the daemon cleanly */
+	STEME_MSG_NEIGHBOURS = 22,	/* concepts spelled alike, JSON */
+	STEME_MSG_CANCEL = 23,		/* end another request of this connection */
 	STEME_NMSG
 };
 
@@ -67,6 +69,7 @@ struct steme_frame {
 void steme_frame_encode(uint8_t out[STEME_FRAME_HDR], const struct steme_frame *f);
 /* STEME_ETOOBIG: length over the limit; STEME_EPROTO: unknown flags. */
 int steme_frame_decode(struct steme_frame *f, const uint8_t in[STEME_FRAME_HDR]);
+/* "PUT" and so on; NULL: no such type. */
 const char *steme_msg_name(unsigned type);
 const char *steme_role_name(enum steme_role r);
 

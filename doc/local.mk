@@ -1,1 +1,3 @@
 # doc/
+
+EXTRA_DIST += %D%/wire-protocol.md
