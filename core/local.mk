@@ -28,6 +28,7 @@ libsteme_base_a_SOURCES += %D%/object.c %D%/object.h %D%/object_write.c
 libsteme_base_a_SOURCES += %D%/object_fields.c %D%/object_fields.h
 libsteme_base_a_SOURCES += %D%/merkle.c %D%/merkle.h
 libsteme_base_a_SOURCES += %D%/sign.c %D%/sign.h
+libsteme_base_a_SOURCES += %D%/keyring.c %D%/keyring_profile.c %D%/keyring.h
 
 
 # --- base: JSON form of objects
@@ -62,4 +63,11 @@ libsteme_base_a_SOURCES += %D%/lens_names.c %D%/lens_names.h
 
 
 # --- store: views, service
+
+libsteme_store_a_SOURCES += %D%/view.c %D%/view.h %D%/view_cache.c %D%/view_cache.h
+libsteme_store_a_SOURCES += %D%/render.c %D%/render.h %D%/render_file.c
+libsteme_store_a_SOURCES += %D%/render_jo.c %D%/render_json.c %D%/render_query.c
+libsteme_store_a_SOURCES += %D%/render_cursor.c %D%/render_history.c
+libsteme_store_a_SOURCES += %D%/render_diff.c %D%/render_object.c
+libsteme_store_a_SOURCES += %D%/render_browse.c %D%/render_near.c
 

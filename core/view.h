@@ -20,6 +20,12 @@ struct steme_views;			/* the renderer and its cache */
 int steme_views_new(struct steme_views **out, struct steme_store *s,
     size_t cache_bytes);
 void steme_views_free(struct steme_views *v);
+/*
+ * Storage that fails (STEME_EIO, STEME_ECORRUPT): /v1/query and @LENS.json answer with
+ * the last body known right at most max_stale_s ago, its "stale" true; 0 (the default):
+ * with the error.  Value files always answer with the error.
+ */
+void steme_views_fallback(struct steme_views *v, uint32_t max_stale_s);
 struct steme_views_stats {
 	uint64_t hits, misses, evictions, bytes, limit, entries;
 };
@@ -33,13 +39,14 @@ struct steme_view {
 	size_t len;
 	uint64_t version;		/* lsn */
 	int64_t mtime_us;		/* local commit time of the record `version` */
+	int32_t conflict;		/* of a lens' file; 0 for the others */
+	uint32_t candidates;		/* the same; constraints: rules */
 	bool has_winner;		/* the fields below are set */
 	struct steme_id id, agent;
-	int32_t confidence, conflict;
-	enum steme_class class_;
-	const char *source;		/* "" if none */
+	int32_t confidence;
+	enum steme_class class_;	/* as its author claims it */
+	const char *source;		/* "" if none; never NULL */
 	int64_t time_us;
-	uint32_t candidates;
 };
 
 /*
@@ -50,10 +57,16 @@ struct steme_view {
  */
 int steme_view_file(struct steme_views *v, const struct steme_query *q,
     const struct steme_view **out);
-/* @LENS.json: the bytes of GET /v1/query for q, then one newline if there is none. */
+/*
+ * @LENS.json: the bytes of GET /v1/query for q; q->limit 0 here means as many as a
+ * page can hold (10,000), because a file has no second page.
+ */
 int steme_view_json_file(struct steme_views *v, const struct steme_query *q,
     const struct steme_view **out);
-/* @history/PREDICATE: every assertion, newest first, one JSON a line. */
+/*
+ * @history/PREDICATE: every assertion within q's bounds, newest first, one JSON a
+ * line.  STEME_ENOTFOUND: none.
+ */
 int steme_view_history_file(struct steme_views *v, const struct steme_query *q,
     const struct steme_view **out);
 void steme_view_put(const struct steme_view *view);
@@ -63,29 +76,49 @@ typedef int steme_name_visit(void *arg, struct steme_str name);
 int steme_view_names(struct steme_views *v, const struct steme_query *q,
     bool history, steme_name_visit *visit, void *arg);
 
-/* ---- JSON of the API: bodies as doc/openapi.json says; appended to b ---- */
+/*
+ * ---- JSON of the API: bodies as doc/views.md says, each ending in one newline;
+ * appended to b, nothing if it fails ----
+ */
 
-/* GET/POST /v1/query, any lens; pages by limit and cursor.  STEME_EINVAL: bad cursor. */
+/*
+ * GET/POST /v1/query, any lens; pages by limit and cursor.  STEME_EINVAL: a bad cursor,
+ * limit or name.  A page of a prefix query may be short, and still have a cursor.
+ */
 int steme_json_query(struct steme_views *v, const struct steme_query *q,
     struct steme_buf *b, struct steme_why *why);
-/* GET /v1/history: {"concept_path","results":[...],"next_cursor"} */
+/*
+ * GET /v1/history: {"concept_path","results":[...],"next_cursor"}; unlike the file, with
+ * what lies outside as_of or known_at (state "future").
+ */
 int steme_json_history(struct steme_views *v, const struct steme_query *q,
     struct steme_buf *b, struct steme_why *why);
-/* Two queries compared: {"concept_path","a":...,"b":...,"differences":[...]} */
+/*
+ * Two queries about one concept compared (any lenses but constraints):
+ * {"concept_path","a":...,"b":...,"differences":[...]}
+ */
 int steme_json_diff(struct steme_views *v, const struct steme_query *a,
     const struct steme_query *q2, struct steme_buf *b, struct steme_why *why);
 /* One object with everything known about it: fields, signature, hlc, lsn, node, state. */
 int steme_json_object(struct steme_views *v, const struct steme_id *id,
     struct steme_buf *b, struct steme_why *why);
-/* <id>.proof: {"batch","signature","agent","index","count","root","path":[...],...}. */
+/*
+ * <id>.proof: {"id","batch","batch_object","signature","agent","index","count","root",
+ * "path":[...]}.  STEME_ENOTFOUND: no such object, or it is singly signed.
+ */
 int steme_json_proof(struct steme_views *v, const struct steme_id *id,
     struct steme_buf *b, struct steme_why *why);
-/* Concepts below a parent or prefix, agents, sources: browsing. */
+/*
+ * Browsing: the children of a parent in the order they came ({"parent","children",
+ * "next_cursor"}: the cursor is after_lsn of the next page), and the concepts at or below a
+ * prefix in byte order ({"prefix","concepts","next_cursor"}: it is `after`).
+ */
 int steme_json_children(struct steme_views *v, struct steme_str parent,
     uint64_t after_lsn, uint32_t limit, struct steme_buf *b, struct steme_why *why);
 int steme_json_concepts(struct steme_views *v, struct steme_str prefix,
     struct steme_str after, uint32_t limit, struct steme_buf *b, struct steme_why *why);
-/* Existing concepts spelled like `concept` (at most n), for "did you mean". */
+/* Existing concepts spelled like `concept` (at most n, at most 16), for "did you mean":
+ * an array of paths, nearest first; empty if concept exists. */
 int steme_json_neighbours(struct steme_views *v, struct steme_str concept,
     uint32_t n, struct steme_buf *b);
 

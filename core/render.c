@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* render.c - a question settled to bounds: what every renderer starts from. */
+#include "config.h"
+#include "core/render.h"
+
+#include "core/clock.h"
+#include "core/wr.h"
+
+#include <stdlib.h>
+
+static int
+check_len(const char *what, struct steme_str s, size_t max, struct steme_why *why)
+{
+	if (s.n <= max)
+		return STEME_OK;
+	return steme_fail(why, STEME_EINVAL, "%s is %zu bytes long: at most %zu "
+	    "are allowed", what, s.n, max);
+}
+
+int
+steme_render_check(const struct steme_query *q, struct steme_why *why)
+{
+	int err;
+
+	if ((unsigned)q->lens >= STEME_NLENS)
+		return steme_fail(why, STEME_EINVAL, "no such lens");
+	if (q->limit > STEME_LIMIT_MAX)
+		return steme_fail(why, STEME_EINVAL, "limit is %u: at most %d",
+		    q->limit, STEME_LIMIT_MAX);
+	if ((err = check_len("concept_path", q->concept, STEME_CONCEPT_MAX,
+	    why)) != STEME_OK ||
+	    (err = check_len("predicate", q->predicate, STEME_SEGMENT_MAX,
+	    why)) != STEME_OK ||
+	    (err = check_len("prefix", q->prefix, STEME_CONCEPT_MAX,
+	    why)) != STEME_OK ||
+	    (err = check_len("epoch", q->epoch, STEME_SEGMENT_MAX,
+	    why)) != STEME_OK)
+		return err;
+	return check_len("cursor", q->cursor, STEME_CURSOR_TEXT_MAX, why);
+}
+
+static uint8_t *
+key_str(uint8_t *p, struct steme_str s)
+{
+	/* 0xffff keeps an absent string apart from an empty one */
+	steme_put_le(p, s.p == NULL ? 0xffff : s.n, 2);
+	p += 2;
+	if (s.n > 0)
+		memcpy(p, s.p, s.n);
+	return p + s.n;
+}
+
+size_t
+steme_query_key(uint8_t out[STEME_QKEY_MAX], const struct steme_query *q)
+{
+	uint8_t *p = out;
+
+	*p++ = (uint8_t)q->lens;
+	*p++ = (uint8_t)q->decay;
+	*p++ = (uint8_t)q->include;
+	*p++ = (uint8_t)q->lifecycle;
+	steme_put_le(p, (uint64_t)q->as_of_us, 8);
+	steme_put_le(p + 8, q->known_at, 8);
+	steme_put_le(p + 16, q->since_hlc, 8);
+	p = key_str(p + 24, q->concept);
+	p = key_str(p, q->predicate);
+	p = key_str(p, q->prefix);
+	p = key_str(p, q->epoch);
+	return (size_t)(p - out);
+}
+
+/* The world within r's bounds, and the version it gives. */
+static int
+take_world(struct steme_render *r)
+{
+	struct steme_bounds *b = &r->ctx.bounds;
+
+	if ((r->ctx.world = steme_store_world(r->s, b)) == NULL)
+		return STEME_ENOMEM;
+	r->version = steme_store_globals_version(r->s, b, &r->version_hlc);
+	return STEME_OK;
+}
+
+int
+steme_render_begin(struct steme_render *r, struct steme_store *s,
+    const struct steme_query *q)
+{
+	struct steme_bounds *b = &r->ctx.bounds;
+
+	memset(r, 0, sizeof(*r));
+	r->s = s;
+	r->q = q;
+	steme_bounds_init(b);
+	b->as_of_us = q->as_of_us;
+	b->known_at = q->known_at;
+	b->max_lsn = q->max_lsn;
+	r->ctx.now_us = steme_wall_us(&steme_clock_system);
+	r->ctx.decay = q->decay;
+	r->ctx.include = q->include;
+	r->ctx.lifecycle = q->lifecycle;
+	r->ctx.epoch = q->epoch;
+	r->ctx.since_hlc = q->since_hlc;
+	return take_world(r);
+}
+
+int
+steme_render_pin(struct steme_render *r, uint64_t lsn, int64_t now_us)
+{
+	steme_render_end(r);
+	r->ctx.bounds.max_lsn = lsn < r->q->max_lsn ? lsn : r->q->max_lsn;
+	r->ctx.now_us = now_us;
+	return take_world(r);
+}
+
+void
+steme_render_end(struct steme_render *r)
+{
+	if (r->ctx.world != NULL)
+		steme_world_put(r->ctx.world);
+	r->ctx.world = NULL;
+}
+
+void
+steme_render_see(struct steme_render *r, const struct steme_cand_group *g)
+{
+	if (g->version <= r->version)
+		return;
+	r->version = g->version;
+	r->version_hlc = g->version_hlc;
+}
+
+int
+steme_render_collect(struct steme_render *r, struct steme_str concept,
+    struct steme_str predicate, struct steme_cands *out)
+{
+	int err = steme_store_collect(r->s, &r->ctx, concept, predicate,
+	    steme_render_is_constraints(r), out);
+
+	if (err == STEME_OK)
+		for (size_t i = 0; i < out->ngroups; i++)
+			steme_render_see(r, &out->groups[i]);
+	return err;
+}
+
+static unsigned
+depth(struct steme_str concept)
+{
+	unsigned n = 1;
+
+	for (size_t i = 0; i < concept.n; i++)
+		n += concept.p[i] == '/';
+	return n;
+}
+
+static int
+nearest_first(const void *va, const void *vb)
+{
+	const struct steme_cand *a = *(const struct steme_cand *const *)va;
+	const struct steme_cand *b = *(const struct steme_cand *const *)vb;
+	unsigned da = depth(a->o.concept), db = depth(b->o.concept);
+
+	if (da != db)
+		return da > db ? -1 : 1;
+	return steme_cand_newer(a, b);
+}
+
+static int
+newest_first(const void *va, const void *vb)
+{
+	return steme_cand_newer(*(const struct steme_cand *const *)va,
+	    *(const struct steme_cand *const *)vb);
+}
+
+const struct steme_cand **
+steme_render_rules(const struct steme_cand_group *g)
+{
+	const struct steme_cand **p;
+
+	/* one more, so that no rules are not "out of memory" */
+	if ((p = calloc(g->counting + 1, sizeof(const struct steme_cand *))) == NULL)
+		return NULL;
+	for (size_t i = 0; i < g->counting; i++)
+		p[i] = &g->c[i];
+	qsort(p, g->counting, sizeof(*p), nearest_first);
+	return p;
+}
+
+const struct steme_cand **
+steme_render_history_order(const struct steme_render *r,
+    const struct steme_cand_group *g, bool with_future, size_t *n)
+{
+	const struct steme_query *q = r->q;
+	const struct steme_cand **p;
+
+	*n = 0;
+	if ((p = calloc(g->n + 1, sizeof(const struct steme_cand *))) == NULL)
+		return NULL;
+	for (size_t i = 0; i < g->n; i++) {
+		const struct steme_cand *c = &g->c[i];
+
+		/* what came later than this version is in no version of it */
+		if (c->lsn > r->ctx.bounds.max_lsn)
+			continue;
+		if (!with_future && c->state == STEME_FUTURE)
+			continue;
+		if (c->hlc <= q->since_hlc && q->since_hlc != 0)
+			continue;
+		if (q->lifecycle >= 0 && (int)c->o.lifecycle != q->lifecycle)
+			continue;
+		if (q->epoch.p != NULL && !steme_str_eq(q->epoch, c->o.epoch))
+			continue;
+		p[(*n)++] = c;
+	}
+	qsort(p, *n, sizeof(*p), newest_first);
+	return p;
+}
+
+struct steme_str
+steme_render_reason(const struct steme_object *o)
+{
+	for (unsigned i = 0; i < o->nmeta; i++)
+		if (steme_str_eq(o->meta[i].key, STEME_LIT("reason")))
+			return o->meta[i].value;
+	return STEME_LIT("");
+}

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * render.h - the inside of the view module: what view.c (doors, cache) and the
+ * render_*.c files share.  Callers of the module include view.h only.
+ *
+ * Rendering takes no lock and keeps nothing: any thread.
+ */
+#ifndef STEME_RENDER_H
+#define STEME_RENDER_H
+
+#include "core/buf.h"
+#include "core/view.h"
+
+#include <json-c/json_object.h>
+
+#define STEME_LIMIT_DEFAULT	100
+#define STEME_LIMIT_MAX		10000
+
+/* One rendering: a question settled to bounds, the world within them. */
+struct steme_render {
+	struct steme_store *s;
+	const struct steme_query *q;
+	struct steme_lens_ctx ctx;	/* ctx.world is held until render_end */
+	uint64_t version, version_hlc;	/* greatest seen so far; globals at first */
+};
+
+/* The lengths of q's parts are sane (they go into keys): STEME_EINVAL otherwise. */
+int steme_render_check(const struct steme_query *q, struct steme_why *why);
+/* Settles q now (max_lsn lowered to what is visible).  On failure nothing is held. */
+int steme_render_begin(struct steme_render *r, struct steme_store *s,
+    const struct steme_query *q);
+void steme_render_end(struct steme_render *r);
+/* Goes back to what page 1 saw: its lsn (never above q's bound) and its now. */
+int steme_render_pin(struct steme_render *r, uint64_t lsn, int64_t now_us);
+/* Notes what a view depends on. */
+void steme_render_see(struct steme_render *r, const struct steme_cand_group *g);
+static inline bool
+steme_render_is_constraints(const struct steme_render *r)
+{
+	return r->q->lens == STEME_LENS_CONSTRAINTS;
+}
+/* steme_store_collect() for r, then steme_render_see() of every group. */
+int steme_render_collect(struct steme_render *r, struct steme_str concept,
+    struct steme_str predicate, struct steme_cands *out);
+
+/* The rules of a group, nearest concept first, then newest: g->counting pointers,
+ * to be freed.  NULL: out of memory (or none). */
+const struct steme_cand **steme_render_rules(const struct steme_cand_group *g);
+/* Every assertion of a group that history shows, newest first; *n of them. */
+const struct steme_cand **steme_render_history_order(const struct steme_render *r,
+    const struct steme_cand_group *g, bool with_future, size_t *n);
+/* The constraint's reason ("" if none). */
+struct steme_str steme_render_reason(const struct steme_object *o);
+
+/* ---- files of the mount (render_file.c) ---- */
+
+/*
+ * Appends the file's bytes; fills the winner's fields of view but its source, which
+ * goes to source.  STEME_ENOTFOUND.
+ */
+int steme_render_file(struct steme_render *r, struct steme_buf *b,
+    struct steme_view *view, struct steme_buf *source);
+/* STEME_ENOTFOUND: no assertion. */
+int steme_render_history_file(struct steme_render *r, struct steme_buf *b);
+/* Names as entries of one length byte and the name. */
+int steme_render_names(struct steme_render *r, bool history, struct steme_buf *b);
+
+/* ---- JSON (render_*.c): one body, ending in a newline ---- */
+
+int steme_render_query(struct steme_render *r, uint32_t limit, struct steme_buf *b,
+    struct steme_why *why);
+int steme_render_history(struct steme_render *r, uint32_t limit, struct steme_buf *b,
+    struct steme_why *why);
+
+int steme_render_diff(struct steme_store *s, const struct steme_query *a,
+    const struct steme_query *b, struct steme_buf *out, struct steme_why *why);
+int steme_render_object(struct steme_store *s, const struct steme_id *id,
+    struct steme_buf *b, struct steme_why *why);
+int steme_render_proof(struct steme_store *s, const struct steme_id *id,
+    struct steme_buf *b, struct steme_why *why);
+int steme_render_children(struct steme_store *s, struct steme_str parent,
+    uint64_t after_lsn, uint32_t limit, struct steme_buf *b, struct steme_why *why);
+int steme_render_concepts(struct steme_store *s, struct steme_str prefix,
+    struct steme_str after, uint32_t limit, struct steme_buf *b, struct steme_why *why);
+int steme_render_neighbours(struct steme_store *s, struct steme_str concept, uint32_t n,
+    struct steme_buf *b);
+
+/*
+ * json-c with its failures noted: an object under construction.  Adding a NULL
+ * value (out of memory) makes it bad; keys must be string literals, each new.
+ */
+struct steme_jo {
+	struct json_object *o;
+	bool bad;
+};
+void steme_jo_init(struct steme_jo *j);
+void steme_jo_drop(struct steme_jo *j);
+void steme_jo_add(struct steme_jo *j, const char *key, struct json_object *val);
+void steme_jo_null(struct steme_jo *j, const char *key);
+void steme_jo_str(struct steme_jo *j, const char *key, struct steme_str s);
+/* null if absent */
+void steme_jo_opt(struct steme_jo *j, const char *key, struct steme_str s);
+void steme_jo_cstr(struct steme_jo *j, const char *key, const char *s);
+void steme_jo_dec4(struct steme_jo *j, const char *key, int32_t v);
+void steme_jo_uint(struct steme_jo *j, const char *key, uint64_t v);
+void steme_jo_bool(struct steme_jo *j, const char *key, bool v);
+void steme_jo_id(struct steme_jo *j, const char *key, const struct steme_id *id);
+void steme_jo_time(struct steme_jo *j, const char *key, int64_t us);
+/* {"type","value"} of an assertion */
+void steme_jo_value(struct steme_jo *j, const char *key, const struct steme_object *o);
+/* Appends j's text to b, drops j.  Bad: b fails with STEME_ENOMEM. */
+void steme_jo_put(struct steme_jo *j, struct steme_buf *b);
+/* Adds j to array a (made by json_object_new_array), taking it over; false: no memory. */
+bool steme_ja_add(struct json_object *a, struct steme_jo *j);
+/* The value alone as JSON, into b. */
+void steme_json_value(struct steme_buf *b, const struct steme_object *o);
+/* A JSON string, or null if absent, into b. */
+void steme_json_str(struct steme_buf *b, struct steme_str s);
+
+/* Items (render_json.c).  concept: of the view. */
+void steme_item_winner(struct steme_jo *j, struct steme_str concept,
+    const struct steme_cand_group *g, const struct steme_result *res);
+void steme_item_layered(struct steme_jo *j, struct steme_str concept,
+    const struct steme_cand_group *g, const struct steme_result *res);
+void steme_item_skeptic(struct steme_jo *j, struct steme_str concept,
+    const struct steme_cand_group *g, const struct steme_result *res);
+/* The item of any lens but constraints. */
+void steme_item_any(struct steme_jo *j, enum steme_lens lens, struct steme_str concept,
+    const struct steme_cand_group *g, const struct steme_result *res);
+void steme_item_rule(struct steme_jo *j, struct steme_str predicate,
+    const struct steme_cand *c);
+void steme_item_history(struct steme_jo *j, const struct steme_cand *c,
+    int32_t conflict, uint32_t candidates);
+/* Is there anything to show?  (skeptic has no winner, but shares.) */
+bool steme_result_shows(enum steme_lens lens, const struct steme_result *res);
+
+/* ---- where a page ends (render_cursor.c) ---- */
+
+struct steme_cursor {
+	uint64_t lsn;			/* pinned by page 1 */
+	int64_t now_us;			/* pinned by page 1 (decay) */
+	uint32_t offset;		/* items of predicate already given */
+	struct steme_str concept;	/* "" unless a prefix query */
+	struct steme_str predicate;	/* "": the concept is done */
+	uint8_t store[STEME_CONCEPT_MAX + STEME_SEGMENT_MAX];
+};
+/* kind 'q' or 'h'; the question (but its limit) and the node are bound in. */
+void steme_cursor_encode(struct steme_buf *b, const struct steme_cursor *c, char kind,
+    const struct steme_query *q, uint64_t node);
+int steme_cursor_decode(struct steme_cursor *c, struct steme_str text, char kind,
+    const struct steme_query *q, uint64_t node, struct steme_why *why);
+
+/*
+ * The question as bytes, the same for the same question: cache keys and cursors.
+ * Fixed part and concept, predicate, prefix, epoch, each after its length.
+ * Returns the length.  q passed steme_render_check().
+ */
+#define STEME_QKEY_MAX	(64 + 2 * STEME_CONCEPT_MAX + 2 * STEME_SEGMENT_MAX)
+#define STEME_CURSOR_TEXT_MAX	2048
+size_t steme_query_key(uint8_t out[STEME_QKEY_MAX], const struct steme_query *q);
+
+#endif
