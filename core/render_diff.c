@@ -6,6 +6,8 @@
 #include "config.h"
 #include "core/render.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 /* One side: a question, what was collected for it, and where the merge stands. */
@@ -191,7 +193,7 @@ put_side(struct steme_buf *b, const struct steme_query *q)
 	if (q->known_at == UINT64_MAX) {
 		steme_jo_null(&j, "known_at");
 	} else {
-		snprintf(t, sizeof(t), "%llu", (unsigned long long)q->known_at);
+		snprintf(t, sizeof(t), "%" PRIu64, q->known_at);
 		steme_jo_cstr(&j, "known_at", t);
 	}
 	steme_jo_put(&j, b);

@@ -35,6 +35,14 @@ check_object_CPPFLAGS = $(CHECK_CPPFLAGS)
 check_object_LDADD = $(BASE_TEST_LIBS)
 
 
+# --- keyring
+check_PROGRAMS += check_keyring
+TESTS += check_keyring
+THREAD_CHECKS += check_keyring
+check_keyring_SOURCES = %D%/check_keyring.c
+check_keyring_CPPFLAGS = $(CHECK_CPPFLAGS)
+check_keyring_LDADD = $(BASE_TEST_LIBS)
+
 # --- log
 
 
