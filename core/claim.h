@@ -2,15 +2,18 @@
 /*
  * claim.h - an object on its way in: from JSON or TSV, signed or to be signed.
  * Every door (HTTP, @assert, steme import) uses this, so they all accept the same.
- *
- * JSON forms (details: doc/object-format.md, "JSON"):
+ * doc/object-format.md, "JSON" and "TSV", has the forms member by member:
  *   {"text": "<exact object>", "signature": "<128 hex>"}
  *   {"kind"?, "concept_path", "predicate", "object": {"type","value"} | scalar,
  *    "confidence", "source_class", "source", "source_hash", "lifecycle", "epoch",
  *    "parent", "supersedes": [...], "meta": {...}, "time", "agent_id", "signature",
  *    "agent"}       "agent" is a key's local name: for import only
- *   and the fields of the other kinds under the names of their headers.
- * Unknown members are refused, with their name.
+ *   and the fields of the other kinds under the names of their headers, their
+ *   free text as "reason".
+ * Unknown members are refused, with their name; null is as good as absent.
+ *
+ * A claim belongs to one thread.  It may be parsed into again and again: memory
+ * is kept until steme_claim_fini().  An all-zero claim is an initialised one.
  */
 #ifndef STEME_CLAIM_H
 #define STEME_CLAIM_H
@@ -41,9 +44,13 @@ void steme_claim_fini(struct steme_claim *c);
 
 /*
  * Parses one JSON object.  expect: the kind an endpoint takes, or 0 for any
- * (then "kind" decides, default assertion).  With a signature the bytes are
- * built, but not verified.  Limits: depth 8, STEME_OBJECT_MAX * 2 bytes.
- * STEME_EINVAL etc.; why names the member and the rule.
+ * (then "kind" decides, default assertion).  With a signature nothing is filled
+ * in (so all that the format needs must be there), the bytes are built, and
+ * is_signed is set; the signature is not verified here.  Numbers keep the
+ * author's spelling.  Limits: depth 8, STEME_OBJECT_MAX * 2 bytes.
+ * STEME_OK; STEME_EINVAL, STEME_EUTF8, STEME_ETOOBIG, STEME_EVERSION (a "text" of a
+ * kind or version not known here), STEME_ENOMEM; why names the member and the rule.
+ * After a failure c may only be parsed into again, or freed.
  */
 int steme_claim_from_json(struct steme_claim *c, const char *json, size_t len,
     enum steme_kind expect, struct steme_why *why);
@@ -51,21 +58,25 @@ int steme_claim_from_json(struct steme_claim *c, const char *json, size_t len,
 /*
  * Parses one TSV line: concept, predicate, value, then optional columns
  * confidence, class, source, time; \t \n \\ are escapes.  The value's type as by
- * steme_value_guess().
+ * steme_value_guess().  An empty optional column is an absent one.  One LF at the
+ * end is allowed.  Errors as steme_claim_from_json(); why names the column.
  */
 int steme_claim_from_tsv(struct steme_claim *c, const char *line, size_t len,
     struct steme_why *why);
 
 /*
- * A JSON number becomes a number, true/false a boolean, anything else text:
- * the rule of @assert, of `steme assert` and of TSV.
+ * A JSON number (within the limits of number values) becomes a number,
+ * true/false a boolean, anything else text: the rule of @assert, of
+ * `steme assert` and of TSV.
  */
 enum steme_type steme_value_guess(struct steme_str value);
 
 /*
  * Completes an unsigned claim with key's agent, the profile's defaults (may be
  * NULL) and now_us where it has no time, writes c->bytes and parses them back
- * into c->o.  Does not sign.  A claim whose agent_id is another key's: STEME_EPERM.
+ * into c->o.  Does not sign.  A claim whose agent_id is another key's: STEME_EPERM;
+ * one that came signed: STEME_EINVAL.  Once complete, it stays as it is: a second
+ * call by the same agent changes nothing.  After a failure c is as before.
  */
 int steme_claim_complete(struct steme_claim *c, const struct steme_id *agent,
     const struct steme_profile *profile, int64_t now_us, struct steme_why *why);

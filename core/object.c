@@ -59,10 +59,9 @@ expected(const struct cursor *c, const struct field *f, struct steme_why *why)
 	if (s.n == 0)
 		return steme_fail(why, STEME_EINVAL,
 		    "line %u: header '%s' is missing", c->line, f->key);
-	if (s.n > f->keylen && memcmp(s.p, f->key, f->keylen) == 0 &&
-	    s.p[f->keylen] == ' ' && f->type != F_META)
-		return steme_fail(why, STEME_EINVAL,
-		    "line %u: header '%s' needs a value", c->line, f->key);
+	if (s.n == f->keylen && memcmp(s.p, f->key, f->keylen) == 0)
+		return steme_fail(why, STEME_EINVAL, "line %u: one blank and "
+		    "a value must follow '%s'", c->line, f->key);
 	if ((blank = memchr(s.p, ' ', s.n)) != NULL)
 		s.n = (size_t)(blank - s.p);
 	return steme_fail(why, STEME_EINVAL, "line %u: expected header '%s', "
@@ -79,15 +78,6 @@ at_field(const struct cursor *c, const struct field *f)
 	if (n <= f->keylen || memcmp(c->p, f->key, f->keylen) != 0)
 		return false;
 	return f->type == F_META || c->p[f->keylen] == ' ';
-}
-
-/* The check said err and a sentence without subject: names line and header. */
-static int
-bad_field(const struct cursor *c, const struct field *f, int err,
-    const struct steme_why *sub, struct steme_why *why)
-{
-	return steme_fail(why, err, "line %u: %s %s", c->line - 1, f->key,
-	    sub->text);
 }
 
 static int
@@ -198,7 +188,8 @@ parse_one(struct cursor *c, const struct field *f, struct steme_object *o,
 		return err;
 	if (f->type <= F_SOURCE_HASH) {
 		if ((err = parse_text(f->type, s, out, &sub)) != STEME_OK)
-			return bad_field(c, f, err, &sub, why);
+			return steme_fail(why, err, "line %u: %s %s",
+			    c->line - 1, f->key, sub.text);
 		return STEME_OK;
 	}
 	if (parse_coded(f->type, s, out, &rule) != STEME_OK)
@@ -265,7 +256,8 @@ parse_meta(struct cursor *c, const struct field *f, struct steme_object *o,
 		m.key = (struct steme_str){ s.p, (size_t)(blank - s.p) };
 		m.value = (struct steme_str){ blank + 1, s.n - m.key.n - 1 };
 		if ((err = steme_meta_check(&m, &sub)) != STEME_OK)
-			return bad_field(c, f, err, &sub, why);
+			return steme_fail(why, err, "line %u: meta-%s %s",
+			    c->line - 1, steme_quote(m.key).s, sub.text);
 		if (n > 0 && steme_str_cmp(o->meta[n - 1].key, m.key) >= 0)
 			return steme_fail(why, STEME_EINVAL, "line %u: meta "
 			    "keys must be ascending and distinct", c->line - 1);

@@ -74,4 +74,7 @@ check_keyring_LDADD = $(BASE_TEST_LIBS)
 
 
 # --- benchmarks
+EXTRA_PROGRAMS += bench_object
+bench_object_SOURCES = %D%/bench/bench_object.c
+bench_object_LDADD = $(BASE_LIBS)
 
