@@ -160,8 +160,8 @@ static int
 take_supersedes(struct reader *r, const struct member *m,
     struct json_object *v)
 {
-	static const struct member name = { "supersedes", NULL, M_SEGMENT,
-	    K(EPOCH), 0, OFF(superseded) };
+	static const struct member name = { .name = "supersedes",
+	    .type = M_SEGMENT, .off = OFF(superseded) };
 	struct steme_object *o = &r->c->o;
 	struct steme_str s;
 	size_t n;

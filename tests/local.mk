@@ -33,6 +33,11 @@ TESTS += check_object
 check_object_SOURCES = %D%/check_object.c
 check_object_CPPFLAGS = $(CHECK_CPPFLAGS)
 check_object_LDADD = $(BASE_TEST_LIBS)
+check_PROGRAMS += check_claim
+TESTS += check_claim
+check_claim_SOURCES = %D%/check_claim.c
+check_claim_CPPFLAGS = $(CHECK_CPPFLAGS)
+check_claim_LDADD = $(BASE_TEST_LIBS)
 
 
 # --- keyring
