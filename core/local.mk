@@ -52,6 +52,9 @@ libsteme_base_a_SOURCES += %D%/metrics.c %D%/metrics.h
 # --- base: wire frames, messages, clients
 
 libsteme_base_a_SOURCES += %D%/lens_names.c %D%/lens_names.h
+libsteme_base_a_SOURCES += %D%/wire.c %D%/wire.h
+libsteme_base_a_SOURCES += %D%/msg.c %D%/msg_read.c %D%/msg.h %D%/msg_impl.h
+libsteme_base_a_SOURCES += %D%/view_query.c %D%/view_query.h
 
 
 # --- store: io, segments, log

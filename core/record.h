@@ -16,6 +16,9 @@ enum steme_sigkind {
 	STEME_SIG_BATCH = 2	/* covered by batch (an id in its list) */
 };
 
+/* What became of a put; on the wire: never change the numbers. */
+enum steme_put_status { STEME_CREATED = 1, STEME_EXISTS = 2 };
+
 struct steme_record {
 	uint64_t lsn;		/* local, never renumbered */
 	uint64_t hlc;

@@ -103,7 +103,4 @@ void steme_service_turn(struct steme_service *s);
  * the feeder.  Cheap when nobody watches. */
 void steme_service_kick(struct steme_service *s);
 
-/* The least role that may send type; STEME_ROLE_NONE: no such message. */
-enum steme_role steme_msg_role(unsigned type);
-
 #endif

@@ -75,8 +75,6 @@ struct steme_changes *steme_store_changes(struct steme_store *s);
 
 /* ---- writing ---- */
 
-enum steme_put_status { STEME_CREATED = 1, STEME_EXISTS = 2 };
-
 /* One object of a write.  bytes must stay valid until done(). */
 struct steme_put {
 	struct steme_str bytes;

@@ -71,6 +71,8 @@ void steme_frame_encode(uint8_t out[STEME_FRAME_HDR], const struct steme_frame *
 int steme_frame_decode(struct steme_frame *f, const uint8_t in[STEME_FRAME_HDR]);
 /* "PUT" and so on; NULL: no such type. */
 const char *steme_msg_name(unsigned type);
+/* The least role that may send type; STEME_ROLE_NONE: no such message. */
+enum steme_role steme_msg_role(unsigned type);
 const char *steme_role_name(enum steme_role r);
 
 #endif

@@ -62,6 +62,15 @@ check_keyring_LDADD = $(BASE_TEST_LIBS)
 
 # --- wire, service
 
+check_PROGRAMS += check_wire check_msg
+TESTS += check_wire check_msg
+check_wire_SOURCES = %D%/check_wire.c
+check_wire_CPPFLAGS = $(CHECK_CPPFLAGS)
+check_wire_LDADD = $(BASE_TEST_LIBS)
+check_msg_SOURCES = %D%/check_msg.c
+check_msg_CPPFLAGS = $(CHECK_CPPFLAGS)
+check_msg_LDADD = $(BASE_TEST_LIBS)
+
 
 # --- mount
 

@@ -1,0 +1,659 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* check_msg.c - payloads of the control socket: round trips, and every flaw. */
+#include "config.h"
+#include "core/msg.h"
+
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Decodes one payload of a kind completely; the error of the decoder. */
+typedef int decode(const void *p, size_t n);
+
+/*
+ * Every prefix of a good payload, and the payload with a byte more, is refused.  Each try is
+ * in memory of its own, so that a read past the end is found by the sanitizer.
+ */
+static void
+no_prefix_is_good(const struct steme_buf *b, decode *d)
+{
+	for (size_t n = 0; n <= b->len + 1; n++) {
+		uint8_t *p = malloc(n + (n == 0));
+
+		ck_assert_ptr_nonnull(p);
+		memset(p, 0, n + (n == 0));
+		memcpy(p, b->data, n > b->len ? b->len : n);
+		ck_assert_msg(d(p, n) == (n == b->len ? STEME_OK : STEME_EPROTO),
+		    "%zu of %zu bytes: %d", n, b->len, d(p, n));
+		free(p);
+	}
+}
+
+/* A good payload with one byte set to v must be refused. */
+static void
+byte_is_bad(const struct steme_buf *b, size_t at, uint8_t v, decode *d)
+{
+	uint8_t was = b->data[at];
+
+	b->data[at] = v;
+	ck_assert_msg(d(b->data, b->len) == STEME_EPROTO, "byte %zu = %u", at, v);
+	b->data[at] = was;
+}
+
+static struct steme_id
+id_of(uint8_t c)
+{
+	struct steme_id id;
+
+	memset(id.b, c, sizeof(id.b));
+	return id;
+}
+
+static struct steme_sig
+sig_of(uint8_t c)
+{
+	struct steme_sig s;
+
+	memset(s.b, c, sizeof(s.b));
+	return s;
+}
+
+/* ---- HELLO ---- */
+
+static int
+d_hello(const void *p, size_t n)
+{
+	struct steme_msg_hello m;
+
+	return steme_msg_get_hello(&m, p, n);
+}
+
+START_TEST(hello_comes_back)
+{
+	static const uint8_t want[] = { 1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2,
+	    4, 'e', 'x', ' ', '1' };
+	struct steme_msg_hello m = { 1, 1, 0, STEME_ROLE_WRITER,
+	    STEME_LIT("ex 1") }, g;
+	struct steme_buf b = {0};
+
+	steme_msg_put_hello(&b, &m);
+	ck_assert_uint_eq(b.len, sizeof(want));
+	ck_assert_mem_eq(b.data, want, sizeof(want));
+	ck_assert_int_eq(steme_msg_get_hello(&g, b.data, b.len), STEME_OK);
+	ck_assert_int_eq(g.role, STEME_ROLE_WRITER);
+	ck_assert(steme_str_eq(g.program, m.program));
+	no_prefix_is_good(&b, d_hello);
+	byte_is_bad(&b, 0, 0, d_hello);		/* version 0 */
+	byte_is_bad(&b, 0, 2, d_hello);		/* lowest over highest */
+	byte_is_bad(&b, 12, 5, d_hello);	/* no such role */
+	steme_buf_fini(&b);
+}
+END_TEST
+
+static int
+d_welcome(const void *p, size_t n)
+{
+	struct steme_msg_welcome m;
+
+	return steme_msg_get_welcome(&m, p, n);
+}
+
+START_TEST(welcome_comes_back)
+{
+	struct steme_msg_welcome m = { .version = 1, .features = 3,
+	    .role = STEME_ROLE_ADMIN, .store = "0123456789abcde", .node = 5,
+	    .boot = 6, .lsn = 7, .max_frame = STEME_FRAME_MAX,
+	    .node_name = STEME_LIT("n1"), .changes_path = STEME_LIT("/x/run/changes") },
+	    g;
+	struct steme_buf b = {0};
+
+	steme_msg_put_welcome(&b, &m);
+	ck_assert_int_eq(steme_msg_get_welcome(&g, b.data, b.len), STEME_OK);
+	ck_assert_uint_eq(g.version, 1);
+	ck_assert_uint_eq(g.features, 3);
+	ck_assert_int_eq(g.role, STEME_ROLE_ADMIN);
+	ck_assert_mem_eq(g.store, m.store, 16);
+	ck_assert_uint_eq(g.node, 5);
+	ck_assert_uint_eq(g.boot, 6);
+	ck_assert_uint_eq(g.lsn, 7);
+	ck_assert_uint_eq(g.max_frame, STEME_FRAME_MAX);
+	ck_assert(steme_str_eq(g.node_name, m.node_name));
+	ck_assert(steme_str_eq(g.changes_path, m.changes_path));
+	no_prefix_is_good(&b, d_welcome);
+	steme_buf_fini(&b);
+}
+END_TEST
+
+/* ---- writes ---- */
+
+static int
+d_puts(const void *p, size_t len)
+{
+	struct steme_msg_put_item it;
+	struct steme_rd r;
+	uint32_t n;
+	int err = steme_msg_get_puts(&r, p, len, &n);
+
+	for (uint32_t i = 0; err == STEME_OK && i < n; i++)
+		err = steme_msg_next_put(&r, &it);
+	return err;
+}
+
+START_TEST(puts_come_back_in_order)
+{
+	struct steme_sig s1 = sig_of(0x11), s2 = sig_of(0x22);
+	struct steme_msg_put_item it;
+	struct steme_buf b = {0};
+	struct steme_rd r;
+	uint32_t n;
+
+	steme_msg_put_puts(&b, 2);
+	steme_msg_put_item(&b, STEME_LIT("abc"), &s1);
+	steme_msg_put_item(&b, STEME_LIT("defg"), &s2);
+	ck_assert_int_eq(steme_msg_get_puts(&r, b.data, b.len, &n), STEME_OK);
+	ck_assert_uint_eq(n, 2);
+	ck_assert_int_eq(steme_msg_next_put(&r, &it), STEME_OK);
+	ck_assert(steme_str_eq(it.bytes, STEME_LIT("abc")));
+	ck_assert_int_eq(steme_msg_next_put(&r, &it), STEME_OK);
+	ck_assert(steme_str_eq(it.bytes, STEME_LIT("defg")));
+	ck_assert_mem_eq(it.sig.b, s2.b, 64);
+	ck_assert_int_eq(steme_msg_next_put(&r, &it), STEME_EPROTO);
+	no_prefix_is_good(&b, d_puts);
+	byte_is_bad(&b, 0, 0, d_puts);
+	byte_is_bad(&b, 1, 0x11, d_puts);	/* 4,354 */
+	byte_is_bad(&b, 7, 0xff, d_puts);	/* longer than an object may be */
+	steme_buf_fini(&b);
+}
+END_TEST
+
+static int
+d_batch(const void *p, size_t n)
+{
+	struct steme_msg_batch m;
+	struct steme_str s;
+	int err = steme_msg_get_batch(&m, p, n);
+
+	for (uint32_t i = 0; err == STEME_OK && i < m.nmembers; i++)
+		err = steme_msg_next_member(&m.members, &s);
+	return err;
+}
+
+START_TEST(a_batch_comes_back_with_some_of_its_members)
+{
+	struct steme_id ids[3] = { id_of(1), id_of(2), id_of(3) };
+	struct steme_sig sig = sig_of(9);
+	struct steme_msg_batch m;
+	struct steme_buf b = {0};
+	struct steme_str s;
+
+	steme_msg_put_batch(&b, STEME_LIT("batch!"), &sig, ids, 3, 2);
+	steme_wr_bytes(&b, 4, "m1", 2);
+	steme_wr_bytes(&b, 4, "m22", 3);
+	ck_assert_int_eq(steme_msg_get_batch(&m, b.data, b.len), STEME_OK);
+	ck_assert(steme_str_eq(m.bytes, STEME_LIT("batch!")));
+	ck_assert_uint_eq(m.nids, 3);
+	ck_assert_mem_eq(m.ids, ids, sizeof(ids));
+	ck_assert_uint_eq(m.nmembers, 2);
+	ck_assert_int_eq(steme_msg_next_member(&m.members, &s), STEME_OK);
+	ck_assert_int_eq(steme_msg_next_member(&m.members, &s), STEME_OK);
+	ck_assert(steme_str_eq(s, STEME_LIT("m22")));
+	no_prefix_is_good(&b, d_batch);
+	byte_is_bad(&b, 4 + 6 + 64 + 4, 3, d_batch);	/* ids not ascending */
+	byte_is_bad(&b, 4 + 6 + 64 + 4 + 96, 4, d_batch);	/* more members than ids */
+	steme_buf_fini(&b);
+}
+END_TEST
+
+START_TEST(a_batch_with_an_id_twice_is_refused)
+{
+	struct steme_id ids[2] = { id_of(1), id_of(1) };
+	struct steme_sig sig = sig_of(9);
+	struct steme_buf b = {0};
+
+	steme_msg_put_batch(&b, STEME_LIT("x"), &sig, ids, 2, 0);
+	ck_assert_int_eq(d_batch(b.data, b.len), STEME_EPROTO);
+	steme_buf_fini(&b);
+}
+END_TEST
+
+static int
+d_assert(const void *p, size_t n)
+{
+	struct steme_msg_assert m;
+	struct steme_str s;
+	int err = steme_msg_get_assert(&m, p, n);
+
+	for (uint32_t i = 0; err == STEME_OK && i < m.n; i++)
+		err = steme_msg_next_member(&m.items, &s);
+	return err;
+}
+
+START_TEST(an_assert_comes_back)
+{
+	struct steme_msg_assert m;
+	struct steme_buf b = {0};
+	struct steme_str s;
+
+	steme_msg_put_assert(&b, 1000, STEME_VOTE, 1);
+	steme_wr_bytes(&b, 4, "{}", 2);
+	ck_assert_int_eq(steme_msg_get_assert(&m, b.data, b.len), STEME_OK);
+	ck_assert_uint_eq(m.uid, 1000);
+	ck_assert_uint_eq(m.kind, STEME_VOTE);
+	ck_assert_uint_eq(m.n, 1);
+	ck_assert_int_eq(steme_msg_next_member(&m.items, &s), STEME_OK);
+	ck_assert(steme_str_eq(s, STEME_LIT("{}")));
+	no_prefix_is_good(&b, d_assert);
+	byte_is_bad(&b, 4, 9, d_assert);	/* no such kind */
+	steme_buf_fini(&b);
+}
+END_TEST
+
+static int
+d_result(const void *p, size_t n)
+{
+	struct steme_rd r = steme_rd_from(p, n);
+	struct steme_msg_put_result m;
+	int err = steme_msg_next_result(&r, &m);
+
+	return err != STEME_OK || steme_rd_done(&r) ? err : STEME_EPROTO;
+}
+
+START_TEST(results_come_back)
+{
+	struct steme_msg_put_result ok = { STEME_OK, STEME_EXISTS, 42, id_of(7),
+	    STEME_LIT("") }, no = { STEME_ESIG, 0, 0, id_of(8),
+	    STEME_LIT("signature does not verify") }, g;
+	struct steme_buf b = {0};
+	struct steme_rd r;
+
+	steme_msg_put_result(&b, &ok);
+	no_prefix_is_good(&b, d_result);
+	byte_is_bad(&b, 0, 1, d_result);	/* a positive error */
+	byte_is_bad(&b, 4, 0, d_result);	/* no error and no status */
+	byte_is_bad(&b, 4, 3, d_result);	/* no such status */
+	steme_msg_put_result(&b, &no);
+	r = steme_rd_from(b.data, b.len);
+	ck_assert_int_eq(steme_msg_next_result(&r, &g), STEME_OK);
+	ck_assert_int_eq(g.status, STEME_EXISTS);
+	ck_assert_uint_eq(g.lsn, 42);
+	ck_assert_int_eq(steme_msg_next_result(&r, &g), STEME_OK);
+	ck_assert_int_eq(g.err, STEME_ESIG);
+	ck_assert(steme_id_eq(&g.id, &no.id));
+	ck_assert(steme_str_eq(g.why, no.why));
+	ck_assert(steme_rd_done(&r));
+	steme_buf_fini(&b);
+}
+END_TEST
+
+/* ---- questions ---- */
+
+static int
+d_query(const void *p, size_t n)
+{
+	struct steme_rd r = steme_rd_from(p, n);
+	struct steme_query q;
+	int err = steme_msg_get_query(&q, &r);
+
+	return err != STEME_OK || steme_rd_done(&r) ? err : STEME_EPROTO;
+}
+
+static struct steme_query
+a_query(void)
+{
+	struct steme_query q;
+
+	steme_query_init(&q);
+	q.lens = STEME_LENS_LAYERED;
+	q.concept = STEME_LIT("a/b");
+	q.epoch = STEME_LIT("");
+	q.as_of_us = -5;
+	q.known_at = 6;
+	q.max_lsn = 7;
+	q.since_hlc = 8;
+	q.include = 31;
+	q.lifecycle = STEME_REJECTED;
+	q.decay = true;
+	q.limit = 9;
+	q.cursor = STEME_LIT("cur");
+	return q;
+}
+
+static void
+same_query(const struct steme_query *a, const struct steme_query *b)
+{
+	ck_assert_int_eq(a->lens, b->lens);
+	ck_assert(steme_str_eq(a->concept, b->concept));
+	ck_assert_int_eq(a->predicate.p == NULL, b->predicate.p == NULL);
+	ck_assert_int_eq(a->prefix.p == NULL, b->prefix.p == NULL);
+	ck_assert_int_eq(a->epoch.p == NULL, b->epoch.p == NULL);
+	ck_assert(steme_str_eq(a->cursor, b->cursor));
+	ck_assert_int_eq(a->as_of_us, b->as_of_us);
+	ck_assert_uint_eq(a->known_at, b->known_at);
+	ck_assert_uint_eq(a->max_lsn, b->max_lsn);
+	ck_assert_uint_eq(a->since_hlc, b->since_hlc);
+	ck_assert_uint_eq(a->include, b->include);
+	ck_assert_int_eq(a->lifecycle, b->lifecycle);
+	ck_assert_int_eq(a->decay, b->decay);
+	ck_assert_uint_eq(a->limit, b->limit);
+}
+
+START_TEST(a_query_comes_back_and_absent_is_not_empty)
+{
+	struct steme_query q = a_query(), g;
+	struct steme_buf b = {0};
+	struct steme_rd r;
+
+	steme_msg_put_query(&b, &q);
+	r = steme_rd_from(b.data, b.len);
+	ck_assert_int_eq(steme_msg_get_query(&g, &r), STEME_OK);
+	same_query(&q, &g);
+	ck_assert_ptr_nonnull(g.epoch.p);
+	no_prefix_is_good(&b, d_query);
+	byte_is_bad(&b, 0, 8, d_query);		/* lens */
+	byte_is_bad(&b, 1, 2, d_query);		/* flags */
+	byte_is_bad(&b, 2, 32, d_query);	/* include */
+	byte_is_bad(&b, 3, 5, d_query);		/* lifecycle */
+	byte_is_bad(&b, 4 + 32 + 2, 1, d_query);	/* limit */
+	steme_buf_fini(&b);
+}
+END_TEST
+
+START_TEST(the_query_of_the_document_has_these_bytes)
+{
+	uint8_t want[59] = { 0, 0, 0, 0xff };
+	struct steme_query q;
+	struct steme_buf b = {0};
+
+	memset(want + 4, 0xff, 24);
+	want[11] = 0x7f;
+	memset(want + 28, 0, 12);
+	memcpy(want + 40, "\003\000a/b\377\377\377\377\377\377\377\377", 13);
+	steme_query_init(&q);
+	q.concept = STEME_LIT("a/b");
+	steme_msg_put_query(&b, &q);
+	ck_assert_uint_eq(b.len, 53);
+	ck_assert_mem_eq(b.data, want, 53);
+	steme_buf_fini(&b);
+}
+END_TEST
+
+static int
+d_diff(const void *p, size_t n)
+{
+	struct steme_query a, b;
+
+	return steme_msg_get_diff(&a, &b, p, n);
+}
+
+START_TEST(a_diff_has_two_queries)
+{
+	struct steme_query q = a_query(), q2 = a_query(), g, h;
+	struct steme_buf b = {0};
+
+	q2.lens = STEME_LENS_VOTES;
+	steme_msg_put_diff(&b, &q, &q2);
+	ck_assert_int_eq(steme_msg_get_diff(&g, &h, b.data, b.len), STEME_OK);
+	same_query(&q, &g);
+	same_query(&q2, &h);
+	no_prefix_is_good(&b, d_diff);
+	steme_buf_fini(&b);
+}
+END_TEST
+
+static int
+d_object(const void *p, size_t n)
+{
+	enum steme_object_want w;
+	struct steme_id id;
+
+	return steme_msg_get_object(&w, &id, p, n);
+}
+
+static int
+d_list(const void *p, size_t n)
+{
+	struct steme_msg_list m;
+
+	return steme_msg_get_list(&m, p, n);
+}
+
+static int
+d_ids(const void *p, size_t n)
+{
+	const uint8_t *ids;
+	uint32_t nids;
+	int err = steme_msg_get_ids(&ids, &nids, p, n);
+
+	/* Two ids are a good payload, too: only uneven lengths are flaws. */
+	return err == STEME_OK && nids != 3 ? STEME_EPROTO : err;
+}
+
+START_TEST(object_list_and_keys_come_back)
+{
+	struct steme_msg_list m = { 5, 0, STEME_LIT("a/b"), { NULL, 0 } }, g;
+	struct steme_id id = id_of(3), got, three[3] = { id_of(1), id_of(2), id_of(2) };
+	enum steme_object_want w;
+	struct steme_buf b = {0};
+
+	steme_msg_put_object(&b, STEME_WANT_PROOF, &id);
+	ck_assert_int_eq(steme_msg_get_object(&w, &got, b.data, b.len), STEME_OK);
+	ck_assert_int_eq(w, STEME_WANT_PROOF);
+	ck_assert(steme_id_eq(&id, &got));
+	no_prefix_is_good(&b, d_object);
+	byte_is_bad(&b, 0, 4, d_object);
+	steme_buf_clear(&b);
+	steme_msg_put_list(&b, &m);
+	ck_assert_int_eq(steme_msg_get_list(&g, b.data, b.len), STEME_OK);
+	ck_assert_uint_eq(g.after_lsn, 5);
+	ck_assert_uint_eq(g.limit, 1000);
+	ck_assert(steme_str_eq(g.text, m.text));
+	ck_assert_ptr_null(g.after.p);
+	no_prefix_is_good(&b, d_list);
+	byte_is_bad(&b, 10, 1, d_list);		/* limit */
+	steme_buf_clear(&b);
+	steme_buf_put(&b, three, sizeof(three));
+	no_prefix_is_good(&b, d_ids);
+	steme_buf_fini(&b);
+}
+END_TEST
+
+/* ---- records, work, profile, cancel, error ---- */
+
+static int
+d_log(const void *p, size_t n)
+{
+	struct steme_msg_log m;
+
+	return steme_msg_get_log(&m, p, n);
+}
+
+static int
+d_record(const void *p, size_t n)
+{
+	struct steme_rd r = steme_rd_from(p, n);
+	struct steme_record rec;
+	int err = steme_msg_next_record(&r, &rec);
+
+	return err != STEME_OK || steme_rd_done(&r) ? err : STEME_EPROTO;
+}
+
+START_TEST(records_come_back)
+{
+	struct steme_id ids[2] = { id_of(4), id_of(5) };
+	struct steme_record own = { .lsn = 1, .hlc = 2, .node = 3,
+	    .sigkind = STEME_SIG_OWN, .sig = sig_of(6), .id = id_of(7),
+	    .bytes = STEME_LIT("object"), .ids = ids[0].b, .nids = 2 },
+	    member = { .lsn = 9, .sigkind = STEME_SIG_BATCH, .batch = id_of(8),
+	    .id = id_of(9), .bytes = STEME_LIT("m") }, g;
+	struct steme_msg_log m = { 3, UINT64_MAX, 10 }, n;
+	struct steme_buf b = {0};
+	struct steme_rd r;
+
+	steme_msg_put_log(&b, &m);
+	ck_assert_int_eq(steme_msg_get_log(&n, b.data, b.len), STEME_OK);
+	ck_assert(n.from_lsn == 3 && n.max_lsn == UINT64_MAX && n.limit == 10);
+	no_prefix_is_good(&b, d_log);
+	steme_buf_clear(&b);
+	steme_msg_put_record(&b, &own);
+	no_prefix_is_good(&b, d_record);
+	byte_is_bad(&b, 56, 3, d_record);	/* how signed */
+	byte_is_bad(&b, 57 + 64, 1, d_record);	/* fewer ids: bytes left over */
+	byte_is_bad(&b, 57 + 64 + 4, 9, d_record);	/* ids not ascending */
+	steme_msg_put_record(&b, &member);
+	r = steme_rd_from(b.data, b.len);
+	ck_assert_int_eq(steme_msg_next_record(&r, &g), STEME_OK);
+	ck_assert(g.lsn == 1 && g.hlc == 2 && g.node == 3 && g.nids == 2);
+	ck_assert_mem_eq(g.ids, ids, 64);
+	ck_assert(steme_str_eq(g.bytes, own.bytes));
+	ck_assert_int_eq(steme_msg_next_record(&r, &g), STEME_OK);
+	ck_assert(steme_id_eq(&g.batch, &member.batch));
+	ck_assert(g.ids == NULL && steme_rd_done(&r));
+	steme_buf_fini(&b);
+}
+END_TEST
+
+static int
+d_work(const void *p, size_t n)
+{
+	struct steme_msg_work m;
+
+	return steme_msg_get_work(&m, p, n);
+}
+
+START_TEST(work_comes_back)
+{
+	struct steme_msg_work p = { .tag = STEME_WORK_PROGRESS, .permille = 1000 },
+	    f = { .tag = STEME_WORK_FINDING, .err = STEME_ECORRUPT, .lsn = 4,
+	    .id = id_of(1), .text = STEME_LIT("segment 3") },
+	    r = { .tag = STEME_WORK_REPORT, .n = { 1, 2, 3, 4, 5, 6, 7, 8, 9 },
+	    .text = STEME_LIT("") }, g;
+	struct steme_buf b = {0};
+
+	steme_msg_put_work(&b, &p);
+	no_prefix_is_good(&b, d_work);
+	byte_is_bad(&b, 2, 0xff, d_work);
+	byte_is_bad(&b, 0, 4, d_work);
+	steme_buf_clear(&b);
+	steme_msg_put_work(&b, &f);
+	ck_assert_int_eq(steme_msg_get_work(&g, b.data, b.len), STEME_OK);
+	ck_assert(g.err == STEME_ECORRUPT && g.lsn == 4);
+	ck_assert(steme_str_eq(g.text, f.text));
+	no_prefix_is_good(&b, d_work);
+	steme_buf_clear(&b);
+	steme_msg_put_work(&b, &r);
+	ck_assert_int_eq(steme_msg_get_work(&g, b.data, b.len), STEME_OK);
+	ck_assert(g.n[0] == 1 && g.n[8] == 9);
+	no_prefix_is_good(&b, d_work);
+	steme_buf_fini(&b);
+}
+END_TEST
+
+static int
+d_profile(const void *p, size_t n)
+{
+	struct steme_msg_profile m;
+
+	return steme_msg_get_profile(&m, p, n);
+}
+
+static int
+d_verify(const void *p, size_t n)
+{
+	bool skip;
+
+	return steme_msg_get_verify(&skip, p, n);
+}
+
+static int
+d_cancel(const void *p, size_t n)
+{
+	uint64_t req;
+
+	return steme_msg_get_cancel(&req, p, n);
+}
+
+START_TEST(profile_verify_and_cancel_come_back)
+{
+	struct steme_msg_profile m = { 7, true, STEME_EXPERT, 9500,
+	    STEME_LIT("https://x"), id_of(2) }, g;
+	struct steme_buf b = {0};
+	uint64_t req = 0;
+	bool skip = false;
+
+	steme_msg_put_profile(&b, &m);
+	ck_assert_int_eq(steme_msg_get_profile(&g, b.data, b.len), STEME_OK);
+	ck_assert(g.uid == 7 && g.set && g.class_ == STEME_EXPERT &&
+	    g.confidence == 9500 && steme_str_eq(g.source, m.source));
+	no_prefix_is_good(&b, d_profile);
+	byte_is_bad(&b, 4, 2, d_profile);	/* set */
+	byte_is_bad(&b, 5, 6, d_profile);	/* class */
+	byte_is_bad(&b, 7, 0x30, d_profile);	/* confidence over 1 */
+	byte_is_bad(&b, 9, 0xff, d_profile);	/* confidence below 0 */
+	steme_buf_clear(&b);
+	steme_msg_put_verify(&b, true);
+	ck_assert_int_eq(steme_msg_get_verify(&skip, b.data, b.len), STEME_OK);
+	ck_assert(skip);
+	no_prefix_is_good(&b, d_verify);
+	byte_is_bad(&b, 0, 2, d_verify);
+	steme_buf_clear(&b);
+	steme_msg_put_cancel(&b, UINT64_MAX - 1);
+	ck_assert_int_eq(steme_msg_get_cancel(&req, b.data, b.len), STEME_OK);
+	ck_assert(req == UINT64_MAX - 1);
+	no_prefix_is_good(&b, d_cancel);
+	steme_buf_fini(&b);
+}
+END_TEST
+
+START_TEST(an_error_comes_back_with_its_sentence)
+{
+	struct steme_buf b = {0};
+	struct steme_why why;
+	char longer[2000];
+
+	memset(longer, 'x', sizeof(longer) - 1);
+	longer[sizeof(longer) - 1] = '\0';
+	steme_msg_put_error(&b, STEME_ENOTFOUND, "no such object");
+	ck_assert_uint_eq(b.len, 20);
+	ck_assert_mem_eq(b.data, "\xfe\xff\xff\xff\x0e\0no such object", 20);
+	ck_assert_int_eq(steme_msg_get_error(&why, b.data, b.len), STEME_ENOTFOUND);
+	ck_assert_str_eq(why.text, "no such object");
+	for (size_t n = 0; n < b.len; n++)
+		ck_assert_int_eq(steme_msg_get_error(&why, b.data, n),
+		    STEME_EPROTO);
+	b.data[0] = b.data[1] = b.data[2] = b.data[3] = 0;
+	ck_assert_int_eq(steme_msg_get_error(&why, b.data, b.len), STEME_EPROTO);
+	/* A number of a newer daemon, and a sentence longer than we keep. */
+	steme_buf_clear(&b);
+	steme_msg_put_error(&b, STEME_ERR_MIN - 1, longer);
+	ck_assert_int_eq(steme_msg_get_error(&why, b.data, b.len), STEME_EIO);
+	ck_assert_uint_eq(strlen(why.text), sizeof(why.text) - 1);
+	steme_buf_fini(&b);
+}
+END_TEST
+
+static Suite *
+suite(void)
+{
+	Suite *s = suite_create("msg");
+	TCase *t = tcase_create("payloads");
+
+	tcase_add_test(t, hello_comes_back);
+	tcase_add_test(t, welcome_comes_back);
+	tcase_add_test(t, puts_come_back_in_order);
+	tcase_add_test(t, a_batch_comes_back_with_some_of_its_members);
+	tcase_add_test(t, a_batch_with_an_id_twice_is_refused);
+	tcase_add_test(t, an_assert_comes_back);
+	tcase_add_test(t, results_come_back);
+	tcase_add_test(t, a_query_comes_back_and_absent_is_not_empty);
+	tcase_add_test(t, the_query_of_the_document_has_these_bytes);
+	tcase_add_test(t, a_diff_has_two_queries);
+	tcase_add_test(t, object_list_and_keys_come_back);
+	tcase_add_test(t, records_come_back);
+	tcase_add_test(t, work_comes_back);
+	tcase_add_test(t, profile_verify_and_cancel_come_back);
+	tcase_add_test(t, an_error_comes_back_with_its_sentence);
+	suite_add_tcase(s, t);
+	return s;
+}
+
+#include "tests/runner.h"
