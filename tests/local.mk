@@ -38,6 +38,31 @@ TESTS += check_claim
 check_claim_SOURCES = %D%/check_claim.c
 check_claim_CPPFLAGS = $(CHECK_CPPFLAGS)
 check_claim_LDADD = $(BASE_TEST_LIBS)
+check_PROGRAMS += check_number
+TESTS += check_number
+check_number_SOURCES = %D%/check_number.c
+check_number_CPPFLAGS = $(CHECK_CPPFLAGS)
+check_number_LDADD = $(BASE_TEST_LIBS)
+check_PROGRAMS += check_time
+TESTS += check_time
+check_time_SOURCES = %D%/check_time.c
+check_time_CPPFLAGS = $(CHECK_CPPFLAGS)
+check_time_LDADD = $(BASE_TEST_LIBS)
+check_PROGRAMS += check_path
+TESTS += check_path
+check_path_SOURCES = %D%/check_path.c
+check_path_CPPFLAGS = $(CHECK_CPPFLAGS)
+check_path_LDADD = $(BASE_TEST_LIBS)
+check_PROGRAMS += check_merkle
+TESTS += check_merkle
+check_merkle_SOURCES = %D%/check_merkle.c
+check_merkle_CPPFLAGS = $(CHECK_CPPFLAGS)
+check_merkle_LDADD = $(BASE_TEST_LIBS)
+check_PROGRAMS += check_sign
+TESTS += check_sign
+check_sign_SOURCES = %D%/check_sign.c
+check_sign_CPPFLAGS = $(CHECK_CPPFLAGS)
+check_sign_LDADD = $(BASE_TEST_LIBS)
 
 
 # --- keyring
