@@ -41,7 +41,9 @@ struct steme_index_stats {
 	uint64_t level0_files;
 	uint64_t pending_compaction_bytes;
 	uint64_t put_bytes, puts, gets;	/* by this process */
-	uint64_t compaction_written_bytes;
+	uint64_t compaction_written_bytes;	/* whole MiB */
+	uint64_t readers;		/* snapshots and iterators open now */
+	char error[200];		/* the last error in its own words; "": none */
 };
 
 struct steme_index_ops {
@@ -51,25 +53,42 @@ struct steme_index_ops {
 	 */
 	int (*get)(struct steme_index *ix, const struct steme_snapshot *snap,
 	    const void *key, size_t klen, uint8_t **val, size_t *vlen);
-	/* Applies b at once; sync: durable before it returns.  b is emptied. */
+	/*
+	 * Applies b at once; sync: durable before it returns.  b is emptied on
+	 * success and kept on failure, when it may or may not have been applied.
+	 * STEME_ENOSPC: later calls try again by themselves once there is room
+	 * (reads go on meanwhile).  After any other error all further writes fail
+	 * until the index is opened anew.
+	 */
 	int (*write)(struct steme_index *ix, struct steme_batch *b, bool sync);
-	/* An iterator over the keys in [from, to); to NULL: no upper end. */
+	/*
+	 * An iterator over the keys in [from, to), as they are now or in snap; to
+	 * NULL: no upper end.  Writes do not disturb it.  Not shared by threads.
+	 * Ask iter_next() for the first key.  Close it soon: it keeps old files alive.
+	 */
 	int (*iter_open)(struct steme_index *ix, const struct steme_snapshot *snap,
 	    const void *from, size_t fromlen, const void *to, size_t tolen,
 	    bool backwards, struct steme_iter *it);
-	/* STEME_OK: it->key.. are set; STEME_ENOTFOUND: past the end; or an error. */
+	/*
+	 * STEME_OK: it->key.. are set; STEME_ENOTFOUND: past the end (again and
+	 * again); or an error: STEME_ECORRUPT as soon as any block on the way was bad.
+	 */
 	int (*iter_next)(struct steme_index *ix, struct steme_iter *it);
+	/* Harmless after a failed iter_open(), and twice. */
 	void (*iter_close)(struct steme_index *ix, struct steme_iter *it);
+	/* A view of what is there now.  Every one must be released before close(). */
 	int (*snapshot)(struct steme_index *ix, struct steme_snapshot **out);
 	void (*release)(struct steme_index *ix, struct steme_snapshot *snap);
 	/*
 	 * Everything written so far is durable when this returns (LevelDB: the
-	 * memtable is flushed to synced tables, not only its log).
+	 * memtable is flushed to synced tables, not only its log).  May wait for a
+	 * running compaction; reads and writes go on.
 	 */
 	int (*checkpoint)(struct steme_index *ix);
 	/* Compacts all; may take long; reads and writes go on. */
 	int (*compact)(struct steme_index *ix);
 	int (*stats)(struct steme_index *ix, struct steme_index_stats *out);
+	/* No call may be under way, no iterator or snapshot open. */
 	void (*close)(struct steme_index *ix);
 };
 
@@ -80,18 +99,31 @@ struct steme_index {
 struct steme_index_opts {
 	size_t write_buffer;	/* bytes; 0: 32 MiB */
 	size_t block_cache;	/* bytes; 0: 16 MiB */
-	bool paranoid;		/* check blocks on read */
+	bool paranoid;		/* check blocks on read, refuse damaged logs */
 	bool must_exist;	/* STEME_ENOTFOUND instead of making a new one */
+	bool no_compression;
+	size_t max_file;	/* bytes of a table file; 0: 32 MiB */
+	size_t block_size;	/* bytes; 0: 4 KiB */
 };
 
-/* STEME_EBUSY: open in another process; STEME_ECORRUPT: rebuild it (why says how). */
+/*
+ * Opens the index in dir (made 0750 if absent); opts NULL: defaults, paranoid.
+ * STEME_EBUSY: open already, why names the process; STEME_ECORRUPT: rebuild it (why
+ * says how); STEME_ENOTFOUND: opts->must_exist and there is none.
+ */
 int steme_index_leveldb(struct steme_index **out, const char *dir,
     const struct steme_index_opts *opts, struct steme_why *why);
 int steme_index_mem(struct steme_index **out);
-/* Removes the LevelDB files in dir (nothing else, not dir).  Must be closed. */
+/*
+ * Removes the LevelDB files in dir (nothing else, not dir), durably.  No dir: STEME_OK.
+ * STEME_EBUSY: it is open.  A crash in between leaves an older state or none, not a mix.
+ */
 int steme_index_leveldb_destroy(const char *dir, struct steme_why *why);
 
-/* Batches: plain memory, one thread. */
+/*
+ * Batches: plain memory, one thread, for any kind of index.  Later operations on a key
+ * win.  A failure sticks (steme_batch_err()), and write() then returns it.
+ */
 struct steme_batch *steme_batch_new(void);
 void steme_batch_free(struct steme_batch *b);
 void steme_batch_put(struct steme_batch *b, const void *key, size_t klen,

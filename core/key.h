@@ -25,6 +25,10 @@
  *   'M' name                                meta: "format", "checkpoint", "genesis",
  *                                           "created", "rebuilt"
  *   'T' ...                                 kept for the reconciliation tree
+ *
+ * Builders: slices must have passed the object parser (they fit, hold no byte below 0x20).
+ * Parsers: STEME_OK, or STEME_ECORRUPT on any flaw, then the results are not touched.
+ * Pure functions, any thread.
  */
 #ifndef STEME_KEY_H
 #define STEME_KEY_H
@@ -83,11 +87,12 @@ struct steme_ckey {
 int steme_key_parse_c(struct steme_ckey *out, const uint8_t *key, size_t n);
 
 void steme_key_name(struct steme_keybuf *k, struct steme_str concept);
-/* 'N' below a prefix ("" : all), in byte order. */
+/* 'N' of the concepts deeper than path `prefix` ("": all), in byte order; not its own. */
 void steme_key_range_names(struct steme_keybuf *from, struct steme_keybuf *to,
     struct steme_str prefix);
 int steme_key_parse_name(struct steme_str *concept, const uint8_t *key, size_t n);
 void steme_key_child(struct steme_keybuf *k, struct steme_str parent, uint64_t lsn);
+/* Children whose first lsn is above after_lsn (0: all), oldest first. */
 void steme_key_range_children(struct steme_keybuf *from, struct steme_keybuf *to,
     struct steme_str parent, uint64_t after_lsn);
 int steme_key_parse_child(uint64_t *lsn, const uint8_t *key, size_t n);
@@ -96,16 +101,22 @@ int steme_key_parse_log(uint64_t *lsn, const uint8_t *key, size_t n);
 void steme_key_agent(struct steme_keybuf *k, const struct steme_id *agent, uint64_t lsn);
 int steme_key_parse_agent(struct steme_id *agent, uint64_t *lsn, const uint8_t *key,
     size_t n);
+int steme_key_parse_record(struct steme_id *id, const uint8_t *key, size_t n);
+/* h: from steme_source_hash16(). */
 void steme_key_source(struct steme_keybuf *k, const uint8_t h[16], uint64_t lsn);
 void steme_key_source_text(struct steme_keybuf *k, const uint8_t h[16]);
+int steme_key_parse_source(uint8_t h[16], uint64_t *lsn, const uint8_t *key, size_t n);
+int steme_key_parse_source_text(uint8_t h[16], const uint8_t *key, size_t n);
 void steme_source_hash16(uint8_t h[16], struct steme_str source);
 void steme_key_global(struct steme_keybuf *k, enum steme_kind kind, uint64_t lsn,
     const struct steme_id *id);
 int steme_key_parse_global(struct steme_id *id, const uint8_t *key, size_t n);
 void steme_key_segment(struct steme_keybuf *k, uint64_t segment);
+int steme_key_parse_segment(uint64_t *segment, const uint8_t *key, size_t n);
 void steme_key_applied(struct steme_keybuf *k, uint64_t number);
 int steme_key_parse_applied(uint64_t *number, const uint8_t *key, size_t n);
 void steme_key_meta(struct steme_keybuf *k, const char *name);
+int steme_key_parse_meta(struct steme_str *name, const uint8_t *key, size_t n);
 /* All keys of one family: [c, c+1). */
 void steme_key_range_family(struct steme_keybuf *from, struct steme_keybuf *to, char c);
 

@@ -61,6 +61,12 @@ libsteme_base_a_SOURCES += %D%/view_query.c %D%/view_query.h
 
 
 # --- store: index, keys
+libsteme_store_a_SOURCES += %D%/index.h %D%/index_impl.h %D%/index_batch.c
+libsteme_store_a_SOURCES += %D%/index_mem.c %D%/index_leveldb.c
+libsteme_store_a_SOURCES += %D%/index_files.c %D%/index_files.h
+libsteme_store_a_SOURCES += %D%/key.c %D%/key_value.c %D%/key.h
+# (change counters: the sidecar reads them too)
+libsteme_base_a_SOURCES += %D%/changes.c %D%/changes.h
 
 
 # --- store: lenses
