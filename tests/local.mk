@@ -77,6 +77,13 @@ check_keyring_LDADD = $(BASE_TEST_LIBS)
 
 
 # --- index
+EXTRA_DIST += %D%/index_kinds.h
+check_PROGRAMS += check_index
+TESTS += check_index
+check_index_SOURCES = %D%/check_index.c
+check_index_CPPFLAGS = $(CHECK_CPPFLAGS)
+check_index_LDADD = $(STORE_TEST_LIBS)
+THREAD_CHECKS += check_index
 
 
 # --- lenses
