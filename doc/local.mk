@@ -1,3 +1,4 @@
 # doc/
 
 EXTRA_DIST += %D%/wire-protocol.md
+EXTRA_DIST += %D%/object-format.md

@@ -27,6 +27,13 @@ check_metrics_CPPFLAGS = $(CHECK_CPPFLAGS)
 check_metrics_LDADD = $(BASE_TEST_LIBS)
 
 # --- objects
+# Keys, ids and signatures against openssl and b2sum.
+EXTRA_PROGRAMS += object_tool
+object_tool_SOURCES = %D%/object_tool.c
+object_tool_LDADD = $(BASE_LIBS)
+TESTS += %D%/object-openssl.sh
+EXTRA_DIST += %D%/object-openssl.sh
+%D%/object-openssl.log: object_tool$(EXEEXT)
 EXTRA_DIST += %D%/vectors/objects.json %D%/vectors/make-objects.py
 check_PROGRAMS += check_object
 TESTS += check_object
