@@ -96,7 +96,8 @@ int steme_client_ask(struct steme_client *c, enum steme_msg type,
  */
 typedef int steme_client_result(void *arg, size_t index,
     const struct steme_msg_put_result *r);
-/* One object.  Returns the put's own error (why: its sentence), too. */
+/* One object.  Returns the put's own error (why: its sentence), too; r may be NULL, and
+ * r->why is always "". */
 int steme_client_put(struct steme_client *c, struct steme_str bytes,
     const struct steme_sig *sig, struct steme_msg_put_result *r,
     struct steme_why *why);
@@ -140,9 +141,9 @@ int steme_client_watch(struct steme_client *c, uint64_t from_lsn,
 
 /*
  * Why nobody answers at path: names the socket, says whether the daemon of that
- * folder lives, and how to start it.  err: of the failed connect.  Returns STEME_ECONN
+ * folder lives, and how to start it.  sys: errno of the failed connect.  Returns STEME_ECONN
  * (STEME_ETOOBIG if the path is too long for a socket).
  */
-int steme_client_explain(const char *path, int err, struct steme_why *why);
+int steme_client_explain(const char *path, int sys, struct steme_why *why);
 
 #endif

@@ -72,8 +72,8 @@ enum {
 };
 
 /*
- * Sends one request (payload is copied before this returns).  deadline_ms from now;
- * 0: none.  *ticket (may be NULL) is for steme_aclient_cancel().
+ * Sends one request (payload is copied before this returns).  deadline_ms from now,
+ * kept to about 100 ms; 0: none.  *ticket (may be NULL) is for steme_aclient_cancel().
  * STEME_OK: done will be called, perhaps before this returns.  Otherwise it is not:
  * STEME_ECONN (no connection), STEME_EAGAIN (max_inflight), STEME_ETOOBIG, STEME_ENOMEM.
  */

@@ -55,6 +55,10 @@ libsteme_base_a_SOURCES += %D%/lens_names.c %D%/lens_names.h
 libsteme_base_a_SOURCES += %D%/wire.c %D%/wire.h
 libsteme_base_a_SOURCES += %D%/msg.c %D%/msg_read.c %D%/msg.h %D%/msg_impl.h
 libsteme_base_a_SOURCES += %D%/view_query.c %D%/view_query.h
+libsteme_base_a_SOURCES += %D%/client.c %D%/client_calls.c %D%/client.h
+libsteme_base_a_SOURCES += %D%/client_sock.c %D%/client_sock.h
+libsteme_base_a_SOURCES += %D%/client_async.c %D%/client_async_io.c
+libsteme_base_a_SOURCES += %D%/client_async.h %D%/client_async_impl.h
 
 
 # --- store: io, segments, log
