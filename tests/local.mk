@@ -124,6 +124,38 @@ check_msg_LDADD = $(BASE_TEST_LIBS)
 
 
 # --- fuzz targets
+if FUZZERS
+noinst_PROGRAMS += fuzz_object
+fuzz_object_SOURCES = %D%/fuzz/fuzz_object.c
+fuzz_object_CPPFLAGS = $(CHECK_CPPFLAGS)
+fuzz_object_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+fuzz_object_LDADD = $(BASE_LIBS)
+noinst_PROGRAMS += fuzz_claim_json
+fuzz_claim_json_SOURCES = %D%/fuzz/fuzz_claim_json.c
+fuzz_claim_json_CPPFLAGS = $(CHECK_CPPFLAGS)
+fuzz_claim_json_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+fuzz_claim_json_LDADD = $(BASE_LIBS)
+noinst_PROGRAMS += fuzz_claim_tsv
+fuzz_claim_tsv_SOURCES = %D%/fuzz/fuzz_claim_tsv.c
+fuzz_claim_tsv_CPPFLAGS = $(CHECK_CPPFLAGS)
+fuzz_claim_tsv_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+fuzz_claim_tsv_LDADD = $(BASE_LIBS)
+noinst_PROGRAMS += fuzz_pem
+fuzz_pem_SOURCES = %D%/fuzz/fuzz_pem.c
+fuzz_pem_CPPFLAGS = $(CHECK_CPPFLAGS)
+fuzz_pem_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+fuzz_pem_LDADD = $(BASE_LIBS)
+noinst_PROGRAMS += fuzz_number
+fuzz_number_SOURCES = %D%/fuzz/fuzz_number.c
+fuzz_number_CPPFLAGS = $(CHECK_CPPFLAGS)
+fuzz_number_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+fuzz_number_LDADD = $(BASE_LIBS)
+endif
+FUZZ_TARGETS += fuzz_object fuzz_claim_json fuzz_claim_tsv fuzz_pem fuzz_number
+EXTRA_DIST += %D%/fuzz/fuzz_claim.h
+EXTRA_DIST += %D%/fuzz/corpus/object %D%/fuzz/corpus/claim_json
+EXTRA_DIST += %D%/fuzz/corpus/claim_tsv %D%/fuzz/corpus/pem
+EXTRA_DIST += %D%/fuzz/corpus/number
 
 
 # --- benchmarks
