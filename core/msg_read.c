@@ -7,7 +7,7 @@
 
 #define ABSENT		0xffff
 #define PATH_BYTES_MAX	1100		/* a concept, also in its scheme form */
-#define CURSOR_MAX	1024
+#define CURSOR_MAX	STEME_CURSOR_MAX
 #define QUERY_DECAY	1
 #define LIMIT_MAX	10000
 

@@ -4,7 +4,6 @@
 #include "core/render.h"
 
 #include "core/clock.h"
-#include "core/wr.h"
 
 #include <stdlib.h>
 
@@ -36,37 +35,7 @@ steme_render_check(const struct steme_query *q, struct steme_why *why)
 	    (err = check_len("epoch", q->epoch, STEME_SEGMENT_MAX,
 	    why)) != STEME_OK)
 		return err;
-	return check_len("cursor", q->cursor, STEME_CURSOR_TEXT_MAX, why);
-}
-
-static uint8_t *
-key_str(uint8_t *p, struct steme_str s)
-{
-	/* 0xffff keeps an absent string apart from an empty one */
-	steme_put_le(p, s.p == NULL ? 0xffff : s.n, 2);
-	p += 2;
-	if (s.n > 0)
-		memcpy(p, s.p, s.n);
-	return p + s.n;
-}
-
-size_t
-steme_query_key(uint8_t out[STEME_QKEY_MAX], const struct steme_query *q)
-{
-	uint8_t *p = out;
-
-	*p++ = (uint8_t)q->lens;
-	*p++ = (uint8_t)q->decay;
-	*p++ = (uint8_t)q->include;
-	*p++ = (uint8_t)q->lifecycle;
-	steme_put_le(p, (uint64_t)q->as_of_us, 8);
-	steme_put_le(p + 8, q->known_at, 8);
-	steme_put_le(p + 16, q->since_hlc, 8);
-	p = key_str(p + 24, q->concept);
-	p = key_str(p, q->predicate);
-	p = key_str(p, q->prefix);
-	p = key_str(p, q->epoch);
-	return (size_t)(p - out);
+	return check_len("cursor", q->cursor, STEME_CURSOR_MAX, why);
 }
 
 /* The world within r's bounds, and the version it gives. */

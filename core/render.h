@@ -149,6 +149,9 @@ void steme_cursor_encode(struct steme_buf *b, const struct steme_cursor *c, char
     const struct steme_query *q, uint64_t node);
 int steme_cursor_decode(struct steme_cursor *c, struct steme_str text, char kind,
     const struct steme_query *q, uint64_t node, struct steme_why *why);
+/* The bytes of a cursor before its check; STEME_EINVAL. */
+int steme_cursor_parse(struct steme_cursor *c, const uint8_t *body, size_t len,
+    char kind);
 
 /*
  * The question as bytes, the same for the same question: cache keys and cursors.
@@ -156,7 +159,6 @@ int steme_cursor_decode(struct steme_cursor *c, struct steme_str text, char kind
  * Returns the length.  q passed steme_render_check().
  */
 #define STEME_QKEY_MAX	(64 + 2 * STEME_CONCEPT_MAX + 2 * STEME_SEGMENT_MAX)
-#define STEME_CURSOR_TEXT_MAX	2048
 size_t steme_query_key(uint8_t out[STEME_QKEY_MAX], const struct steme_query *q);
 
 #endif

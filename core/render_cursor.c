@@ -18,10 +18,40 @@
 #define CURSOR_VERSION	1
 #define CHECK_LEN	8
 
+static uint8_t *
+key_str(uint8_t *p, struct steme_str s)
+{
+	/* 0xffff keeps an absent string apart from an empty one */
+	steme_put_le(p, s.p == NULL ? 0xffff : s.n, 2);
+	p += 2;
+	if (s.n > 0)
+		memcpy(p, s.p, s.n);
+	return p + s.n;
+}
+
+size_t
+steme_query_key(uint8_t out[STEME_QKEY_MAX], const struct steme_query *q)
+{
+	uint8_t *p = out;
+
+	*p++ = (uint8_t)q->lens;
+	*p++ = (uint8_t)q->decay;
+	*p++ = (uint8_t)q->include;
+	*p++ = (uint8_t)q->lifecycle;
+	steme_put_le(p, (uint64_t)q->as_of_us, 8);
+	steme_put_le(p + 8, q->known_at, 8);
+	steme_put_le(p + 16, q->since_hlc, 8);
+	p = key_str(p + 24, q->concept);
+	p = key_str(p, q->predicate);
+	p = key_str(p, q->prefix);
+	p = key_str(p, q->epoch);
+	return (size_t)(p - out);
+}
+
 static struct steme_id
 check_of(const uint8_t *body, size_t len, const struct steme_query *q, uint64_t node)
 {
-	uint8_t buf[8 + STEME_QKEY_MAX + STEME_CURSOR_TEXT_MAX], *p = buf;
+	uint8_t buf[8 + STEME_QKEY_MAX + STEME_CURSOR_MAX], *p = buf;
 
 	steme_put_le(p, node, 8);
 	p += 8;
@@ -34,8 +64,8 @@ void
 steme_cursor_encode(struct steme_buf *b, const struct steme_cursor *c, char kind,
     const struct steme_query *q, uint64_t node)
 {
-	uint8_t raw[STEME_CURSOR_TEXT_MAX], *p = raw;
-	char text[STEME_CURSOR_TEXT_MAX + 1];
+	uint8_t raw[STEME_CURSOR_MAX], *p = raw;
+	char text[STEME_CURSOR_MAX + 1];
 	struct steme_id check;
 
 	*p++ = CURSOR_VERSION;
@@ -61,25 +91,13 @@ steme_cursor_encode(struct steme_buf *b, const struct steme_cursor *c, char kind
 	steme_buf_puts(b, text);
 }
 
-static int
-decode(struct steme_cursor *c, struct steme_str text, char kind,
-    const struct steme_query *q, uint64_t node)
+int
+steme_cursor_parse(struct steme_cursor *c, const uint8_t *body, size_t len, char kind)
 {
-	uint8_t raw[STEME_CURSOR_TEXT_MAX];
+	struct steme_rd r = steme_rd_from(body, len);
 	const uint8_t *concept, *predicate;
-	struct steme_id check;
-	struct steme_rd r;
-	size_t len, clen, plen;
+	size_t clen, plen;
 
-	if (text.n == 0 || text.n > STEME_CURSOR_TEXT_MAX ||
-	    sodium_base642bin(raw, sizeof(raw), text.p, text.n, NULL, &len, NULL,
-	    sodium_base64_VARIANT_URLSAFE_NO_PADDING) != 0 || len <= CHECK_LEN)
-		return STEME_EINVAL;
-	len -= CHECK_LEN;
-	check = check_of(raw, len, q, node);
-	if (memcmp(check.b, raw + len, CHECK_LEN) != 0)
-		return STEME_EINVAL;
-	r = steme_rd_from(raw, len);
 	if (steme_rd_le(&r, 1) != CURSOR_VERSION ||
 	    steme_rd_le(&r, 1) != (uint8_t)kind)
 		return STEME_EINVAL;
@@ -95,6 +113,25 @@ decode(struct steme_cursor *c, struct steme_str text, char kind,
 	c->concept = (struct steme_str){ (char *)c->store, clen };
 	c->predicate = (struct steme_str){ (char *)c->store + clen, plen };
 	return STEME_OK;
+}
+
+static int
+decode(struct steme_cursor *c, struct steme_str text, char kind,
+    const struct steme_query *q, uint64_t node)
+{
+	uint8_t raw[STEME_CURSOR_MAX];
+	struct steme_id check;
+	size_t len;
+
+	if (text.n == 0 || text.n > STEME_CURSOR_MAX ||
+	    sodium_base642bin(raw, sizeof(raw), text.p, text.n, NULL, &len, NULL,
+	    sodium_base64_VARIANT_URLSAFE_NO_PADDING) != 0 || len <= CHECK_LEN)
+		return STEME_EINVAL;
+	len -= CHECK_LEN;
+	check = check_of(raw, len, q, node);
+	if (memcmp(check.b, raw + len, CHECK_LEN) != 0)
+		return STEME_EINVAL;
+	return steme_cursor_parse(c, raw, len, kind);
 }
 
 int

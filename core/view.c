@@ -25,7 +25,7 @@ struct steme_views {
 
 enum kind { K_FILE = 1, K_QUERY, K_HISTORY_FILE, K_HISTORY, K_NAMES, K_HISTORY_NAMES };
 
-#define VKEY_MAX	(13 + STEME_QKEY_MAX + STEME_CURSOR_TEXT_MAX)
+#define VKEY_MAX	(13 + STEME_QKEY_MAX + STEME_CURSOR_MAX)
 
 int
 steme_views_new(struct steme_views **out, struct steme_store *s, size_t cache_bytes)
@@ -106,6 +106,48 @@ make_key(uint8_t buf[VKEY_MAX], enum kind kind, const struct steme_query *q,
 	if (q->cursor.n > 0)
 		memcpy(buf + n, q->cursor.p, q->cursor.n);
 	return (struct steme_vkey){ buf, n + q->cursor.n };
+}
+
+/* Room for what scheme forms ("fda://a/b") come to. */
+struct paths {
+	struct steme_query q;
+	char concept[STEME_CONCEPT_MAX + 1], prefix[STEME_CONCEPT_MAX + 1];
+};
+
+static bool
+is_scheme(struct steme_str s)
+{
+	return s.n > 0 && memmem(s.p, s.n, "://", 3) != NULL;
+}
+
+static int
+resolve_one(struct steme_str *s, char *buf, struct steme_why *why)
+{
+	enum steme_class c;
+	int err;
+
+	if (!is_scheme(*s))
+		return STEME_OK;
+	if ((err = steme_concept_from_scheme(*s, buf, &c, why)) != STEME_OK)
+		return STEME_EINVAL;
+	*s = steme_str_from(buf);
+	return STEME_OK;
+}
+
+/* *q becomes a copy in p if it names a scheme form. */
+static int
+resolve(const struct steme_query **q, struct paths *p, struct steme_why *why)
+{
+	int err;
+
+	if (!is_scheme((*q)->concept) && !is_scheme((*q)->prefix))
+		return STEME_OK;
+	p->q = **q;
+	if ((err = resolve_one(&p->q.concept, p->concept, why)) != STEME_OK ||
+	    (err = resolve_one(&p->q.prefix, p->prefix, why)) != STEME_OK)
+		return err;
+	*q = &p->q;
+	return STEME_OK;
 }
 
 /* Names that no object can have never reach the index. */
@@ -248,17 +290,20 @@ static int
 fetch(struct steme_views *v, enum kind kind, const struct steme_query *q,
     uint32_t limit, struct steme_ventry **out, struct steme_why *why)
 {
-	bool kept = is_kept(v, q);
 	uint8_t buf[VKEY_MAX];
 	struct steme_stamp stamp;
 	struct steme_vkey key;
+	struct paths paths;
+	bool kept;
 	int err;
 
 	*out = NULL;
 	if (why != NULL)
 		why->text[0] = '\0';
-	if ((err = steme_render_check(q, why)) != STEME_OK)
+	if ((err = resolve(&q, &paths, why)) != STEME_OK ||
+	    (err = steme_render_check(q, why)) != STEME_OK)
 		return err;
+	kept = is_kept(v, q);
 	stamp = take_stamp(v, q);
 	key = make_key(buf, kind, q, limit, q->max_lsn);
 	if (kept && ((*out = steme_vcache_get(v->cache, key, &stamp)) != NULL ||
@@ -412,10 +457,13 @@ int
 steme_json_diff(struct steme_views *v, const struct steme_query *a,
     const struct steme_query *q2, struct steme_buf *b, struct steme_why *why)
 {
+	struct paths pa, pb;
 	size_t len = b->len;
 	int err;
 
-	if ((err = check_names(a, why)) != STEME_OK)
+	if ((err = resolve(&a, &pa, why)) != STEME_OK ||
+	    (err = resolve(&q2, &pb, why)) != STEME_OK ||
+	    (err = check_names(a, why)) != STEME_OK)
 		return err;
 	return whole(b, len, steme_render_diff(v->s, a, q2, b, why));
 }

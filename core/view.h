@@ -6,6 +6,8 @@
  * A cache bounded in bytes keeps what was rendered; an entry is used only while the
  * change counters it was made under still stand (changes.h), so it is never stale.
  *
+ * A question may name its concept in a scheme form ("fda://a/b"): it is about fda/a/b.
+ *
  * Threads: any.  Views are immutable and counted.
  */
 #ifndef STEME_VIEW_H

@@ -7,7 +7,7 @@
 #include "core/util.h"
 
 #define LIMIT_MAX	10000
-#define CURSOR_MAX	1024
+#define CURSOR_MAX	STEME_CURSOR_MAX
 
 void
 steme_query_init(struct steme_query *q)

@@ -14,6 +14,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define STEME_CURSOR_MAX	2048	/* bytes of a cursor: it may hold a concept and more */
+
 /* What may be asked; zero-initialise with steme_query_init(). */
 struct steme_query {
 	enum steme_lens lens;

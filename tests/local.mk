@@ -157,9 +157,23 @@ EXTRA_DIST += %D%/fuzz/corpus/object %D%/fuzz/corpus/claim_json
 EXTRA_DIST += %D%/fuzz/corpus/claim_tsv %D%/fuzz/corpus/pem
 EXTRA_DIST += %D%/fuzz/corpus/number
 
+EXTRA_DIST += %D%/fuzz/corpus/cursor %D%/fuzz/corpus/profile
+FUZZ_TARGETS += fuzz_cursor fuzz_profile
+if FUZZERS
+noinst_PROGRAMS += fuzz_cursor fuzz_profile
+fuzz_cursor_SOURCES = %D%/fuzz/fuzz_cursor.c
+fuzz_cursor_CPPFLAGS = $(CHECK_CPPFLAGS)
+fuzz_cursor_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+fuzz_cursor_LDADD = libsteme_store.a $(BASE_LIBS)
+fuzz_profile_SOURCES = %D%/fuzz/fuzz_profile.c
+fuzz_profile_CPPFLAGS = $(CHECK_CPPFLAGS)
+fuzz_profile_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+fuzz_profile_LDADD = $(BASE_LIBS)
+endif
 
 # --- benchmarks
 EXTRA_PROGRAMS += bench_object
 bench_object_SOURCES = %D%/bench/bench_object.c
 bench_object_LDADD = $(BASE_LIBS)
+
 
