@@ -13,7 +13,10 @@
 #include "core/object.h"
 #include "core/world.h"
 
-/* Why an assertion does not count; the order is that of the checks. */
+/*
+ * Why an assertion does not count: the first of these that holds.  FUTURE goes before
+ * all others, because outside of the bounds nothing is known of it.
+ */
 enum steme_state {
 	STEME_CURRENT,
 	STEME_RETRACTED,	/* by its author, its source, or its agent revoked */
@@ -21,7 +24,7 @@ enum steme_state {
 	STEME_STATE_DEPRECATED,
 	STEME_STATE_REJECTED,
 	STEME_OLD_EPOCH,
-	STEME_FUTURE		/* outside the bounds or not yet begun */
+	STEME_FUTURE		/* outside of the bounds */
 };
 const char *steme_state_name(enum steme_state s);
 
@@ -34,6 +37,7 @@ struct steme_cand {
 	int32_t confidence;	/* after decay, if asked for; 1/10,000 */
 	int64_t votes;		/* sum of newest vote weights per agent; 1/10,000 */
 	enum steme_state state;
+	unsigned reasons;	/* all that stands against it: STEME_INC_* */
 };
 
 /* A vote or retraction as the filter sees it. */
@@ -56,9 +60,14 @@ struct steme_lens_ctx {
 };
 
 /*
- * Settles state, rank, votes and decayed confidence of all assertions of one
- * (concept class, predicate), and moves those that count to the front.
- * votes/retractions: those of the same concepts.  Returns how many count.
+ * Settles state, reasons, rank, votes and decayed confidence of all assertions of one
+ * (concept class, predicate), and moves those that count to the front (the order is
+ * otherwise not kept).  votes/retractions: those whose concept is that of the
+ * assertion they name (the caller drops others); ones about assertions not among the n are
+ * passed over.  Ids of candidates are distinct.  ctx->world must be that of ctx->bounds.
+ * A candidate counts if each of its reasons is in ctx->include and it is what ctx
+ * narrows to; narrowing to a lifecycle or an epoch includes it.
+ * Returns how many count.
  */
 size_t steme_lens_filter(const struct steme_lens_ctx *ctx, struct steme_cand *c,
     size_t n, const struct steme_mark *retractions, size_t nretr,
@@ -67,10 +76,11 @@ size_t steme_lens_filter(const struct steme_lens_ctx *ctx, struct steme_cand *c,
 /* One distinct value among the candidates (skeptic). */
 struct steme_share {
 	uint32_t first;			/* index of the candidate with the lowest id */
-	uint32_t agents;
+	uint32_t agents;		/* of an agent only its newest assertion speaks */
 	int64_t weight;			/* summed confidence, 1/10,000 */
 	int32_t share;			/* 1/10,000, half up */
-	uint32_t nmembers;		/* its candidates: members[first_member..] */
+	uint32_t nmembers;		/* who speak for it: members[first_member..],
+					   ascending by id */
 	uint32_t first_member;
 };
 
@@ -95,7 +105,7 @@ struct steme_result {
 	uint32_t *members;		/* skeptic: candidate indexes by share */
 	struct steme_tier tiers[STEME_NCLASS];	/* layered: present tiers, ascending */
 	size_t ntiers;
-	int32_t cross_tier_conflict;	/* layered */
+	int32_t cross_tier_conflict;	/* layered: skeptic's, among the tiers' winners */
 };
 
 /*
@@ -106,7 +116,20 @@ int steme_lens_resolve(enum steme_lens lens, const struct steme_lens_ctx *ctx,
     const struct steme_cand *c, size_t n, struct steme_result *out);
 void steme_result_fini(struct steme_result *r);
 
-/* Newest first, then higher confidence, then lower id: the order of recency and history. */
+/*
+ * Constraints: is this predicate one (must_use, forbidden)?  Their order: nearest
+ * concept first (more segments; then by bytes), then by predicate, then as
+ * steme_cand_newer().  The reason is meta-reason, else "".
+ */
+bool steme_constraint_is(struct steme_str predicate);
+int steme_constraint_cmp(const struct steme_cand *a, const struct steme_cand *b);
+void steme_lens_constraints(const struct steme_cand **c, size_t n);
+struct steme_str steme_constraint_reason(const struct steme_object *o);
+
+/*
+ * Newest first, then higher confidence, then lower id: the order of recency and
+ * history.  < 0: a stands before b.
+ */
 int steme_cand_newer(const struct steme_cand *a, const struct steme_cand *b);
 /* Equal by type and meaning: numbers as exact decimals, text by its bytes. */
 bool steme_value_eq(const struct steme_object *a, const struct steme_object *b);

@@ -74,6 +74,18 @@ libsteme_base_a_SOURCES += %D%/changes.c %D%/changes.h
 
 
 # --- store: lenses
+libsteme_store_a_SOURCES += %D%/record.c %D%/record.h
+libsteme_store_a_SOURCES += %D%/fixed.c %D%/fixed.h
+libsteme_store_a_SOURCES += %D%/htab.c %D%/htab.h
+libsteme_store_a_SOURCES += %D%/world.c %D%/world.h %D%/world_impl.h
+libsteme_store_a_SOURCES += %D%/world_globals.c %D%/world_set.c
+libsteme_store_a_SOURCES += %D%/world_settings.c %D%/world_names.c %D%/world_trust.c
+libsteme_store_a_SOURCES += %D%/lens.c %D%/lens.h %D%/lens_impl.h
+libsteme_store_a_SOURCES += %D%/lens_filter.c %D%/lens_voices.c
+libsteme_store_a_SOURCES += %D%/lens_recency.c %D%/lens_confidence.c
+libsteme_store_a_SOURCES += %D%/lens_consensus.c %D%/lens_votes.c
+libsteme_store_a_SOURCES += %D%/lens_authority.c %D%/lens_layered.c
+libsteme_store_a_SOURCES += %D%/lens_skeptic.c %D%/lens_constraints.c
 
 
 # --- store: store, replay, rebuild, verify

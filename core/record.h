@@ -34,20 +34,24 @@ struct steme_record {
 };
 
 /*
- * Log payload: node, id, signature part, object (and id list).
- * The type of log record (STEME_WAL_OBJECT, _MEMBER, _BATCH) follows from the record.
+ * The type of log record that holds r: STEME_WAL_BATCH if it has an id list,
+ * STEME_WAL_MEMBER if a batch covers it, STEME_WAL_ENVELOPE if bytes is absent (id, hlc
+ * and node are all that counts), else STEME_WAL_OBJECT.
  */
+int steme_record_wal_type(const struct steme_record *r);
+/* Appends the log payload: node, id, signature part, id list, object. */
 void steme_record_encode(struct steme_buf *b, const struct steme_record *r);
 /*
- * Decodes a log payload; slices borrow from data.  lsn and hlc are the caller's.
- * Does not hash: steme_record_check_id() does.  STEME_ECORRUPT on any flaw.
+ * Decodes a log payload; slices borrow from data.  lsn and hlc are the caller's
+ * (0 here).  Does not hash: steme_record_check_id() does.  STEME_ECORRUPT on any
+ * flaw; then *r is not touched.
  */
 int steme_record_decode(struct steme_record *r, int wal_type, const uint8_t *data,
     size_t len);
 /* Is id the hash of the bytes?  STEME_OK or STEME_ECORRUPT. */
 int steme_record_check_id(const struct steme_record *r);
 
-/* Index value: lsn and hlc too. */
+/* Index value: type, lsn and hlc, then the payload.  Not for envelopes. */
 void steme_record_encode_value(struct steme_buf *b, const struct steme_record *r);
 int steme_record_decode_value(struct steme_record *r, const uint8_t *data,
     size_t len);

@@ -64,6 +64,9 @@ enum steme_class steme_world_class(const struct steme_world *w,
 /* Revoked, and since when (objects first recorded after it do not count). */
 bool steme_world_revoked(const struct steme_world *w, const struct steme_id *agent,
     int64_t *since_us);
+/* Does what agent did count, if it was first recorded at hlc? */
+bool steme_world_counts(const struct steme_world *w, const struct steme_id *agent,
+    uint64_t hlc);
 bool steme_world_source_retracted(const struct steme_world *w, struct steme_str source);
 bool steme_world_epoch_superseded(const struct steme_world *w, struct steme_str epoch);
 /*

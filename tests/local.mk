@@ -99,6 +99,16 @@ THREAD_CHECKS += check_index
 
 
 # --- lenses
+check_PROGRAMS += check_record
+TESTS += check_record
+check_record_SOURCES = %D%/check_record.c
+check_record_CPPFLAGS = $(CHECK_CPPFLAGS)
+check_record_LDADD = $(STORE_TEST_LIBS)
+check_PROGRAMS += check_fixed
+TESTS += check_fixed
+check_fixed_SOURCES = %D%/check_fixed.c
+check_fixed_CPPFLAGS = $(CHECK_CPPFLAGS)
+check_fixed_LDADD = $(STORE_TEST_LIBS)
 
 
 # --- store
