@@ -21,7 +21,7 @@ struct json_object;
 #define STEME_JSON_NUMBERS	16	/* numbers whose spelling is kept */
 
 struct steme_json {
-	struct json_object *root;	/* owned */
+	struct json_object *root;	/* owned; NULL for the value null */
 	/*
 	 * The spelling of every number in the order of the text, which is that
 	 * of a walk over the tree.  Slices of the text that was parsed.

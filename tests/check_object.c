@@ -283,40 +283,49 @@ START_TEST(every_prefix_is_refused_or_a_shorter_value)
 }
 END_TEST
 
-/* A changed header byte: refused, or another object in its one spelling. */
-START_TEST(every_header_mutation_is_refused_or_canonical)
+/*
+ * Tries every other byte at every place of the headers of one object: refused, or
+ * another object in its one spelling.
+ */
+static void
+mutate(struct steme_str s, const char *what, unsigned long count[2])
 {
-	static const uint8_t with[] = { 0, '\t', '\n', '\r', ' ', '-', '.', '/',
-	    '0', '1', '9', ':', '@', 'A', 'a', 'g', 'z', 0x7f, 0x80, 0xc2, 0xff };
-	struct json_object *list = member(vectors, "valid"), *v;
-	unsigned long survived = 0, refused = 0;
 	struct steme_object o;
-	struct steme_str s;
 	size_t headers;
 	char *copy;
 	int err;
 
+	ck_assert_int_eq(steme_object_parse(&o, s.p, s.n, NULL), STEME_OK);
+	headers = s.n - o.value.n;
+	copy = tight(s.p, s.n);
+	for (size_t at = 0; at < headers; at++) {
+		for (int with = 0; with < 256; with++) {
+			copy[at] = (char)with;
+			err = steme_object_parse(&o, copy, s.n, NULL);
+			if (err == STEME_OK)
+				check_rewrite(&o, what);
+			count[err == STEME_OK]++;
+		}
+		copy[at] = s.p[at];
+	}
+	free(copy);
+}
+
+START_TEST(every_header_mutation_is_refused_or_canonical)
+{
+	struct json_object *list = member(vectors, "valid"), *v;
+	unsigned long count[2] = { 0, 0 };
+	struct steme_str s;
+
 	for (size_t i = 0; i < json_object_array_length(list); i++) {
 		v = json_object_array_get_idx(list, i);
 		s = string(v, "text");
-		ck_assert_int_eq(steme_object_parse(&o, s.p, s.n, NULL), 0);
-		headers = s.n - o.value.n;
-		copy = tight(s.p, s.n);
-		for (size_t j = 0; j < headers * STEME_NELEM(with); j++) {
-			size_t at = j / STEME_NELEM(with);
-
-			copy[at] = (char)with[j % STEME_NELEM(with)];
-			err = steme_object_parse(&o, copy, s.n, NULL);
-			if (err == STEME_OK)
-				check_rewrite(&o, string(v, "what").p);
-			survived += err == STEME_OK;
-			refused += err != STEME_OK;
-			copy[at] = s.p[at];
-		}
-		free(copy);
+		/* The long ones only repeat what the short ones show. */
+		if (s.n < 1000)
+			mutate(s, string(v, "what").p, count);
 	}
-	ck_assert_uint_gt(survived, 1000);
-	ck_assert_uint_gt(refused, survived);
+	ck_assert_uint_gt(count[1], 100000);
+	ck_assert_uint_gt(count[0], count[1]);
 }
 END_TEST
 

@@ -34,6 +34,7 @@ object_tool_LDADD = $(BASE_LIBS)
 TESTS += %D%/object-openssl.sh
 EXTRA_DIST += %D%/object-openssl.sh
 %D%/object-openssl.log: object_tool$(EXEEXT)
+CLEANFILES += object_tool$(EXEEXT)
 EXTRA_DIST += %D%/vectors/objects.json %D%/vectors/make-objects.py
 check_PROGRAMS += check_object
 TESTS += check_object
@@ -190,5 +191,6 @@ endif
 EXTRA_PROGRAMS += bench_object
 bench_object_SOURCES = %D%/bench/bench_object.c
 bench_object_LDADD = $(BASE_LIBS)
+CLEANFILES += bench_object$(EXEEXT)
 
 
