@@ -85,6 +85,27 @@ steme_index_measure(const char *dir, struct steme_index_measure *m)
 	return STEME_OK;
 }
 
+int
+steme_index_try_room(const char *dir, uint64_t bytes)
+{
+	/* the name of a temporary file of LevelDB, which would clear it away */
+	static const char name[] = "0.dbtmp";
+	int d = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), fd, e;
+
+	if (d < 0)
+		return steme_err_from_errno(errno);
+	fd = openat(d, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
+	if (fd < 0) {
+		e = errno;
+	} else {
+		e = posix_fallocate(fd, 0, (off_t)bytes);
+		close(fd);
+		unlinkat(d, name, 0);
+	}
+	close(d);
+	return e == EFBIG ? STEME_ENOSPC : steme_err_from_errno(e);
+}
+
 /* ---- lock ---- */
 
 /*

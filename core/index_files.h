@@ -41,6 +41,12 @@ struct steme_index_measure {
 };
 int steme_index_measure(const char *dir, struct steme_index_measure *m);
 
+/*
+ * Could a file of so many bytes be written in dir?  Tries it, because free blocks say
+ * nothing of quotas and limits.
+ */
+int steme_index_try_room(const char *dir, uint64_t bytes);
+
 /* The error that LevelDB's text speaks of; text NULL is STEME_OK. */
 int steme_index_err(const char *text);
 

@@ -44,7 +44,7 @@ remove_files(const char *path)
 	if (d == NULL)
 		return;
 	while ((e = readdir(d)) != NULL)
-		if (e->d_name[0] != '.')
+		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
 			ck_assert_int_eq(unlinkat(dirfd(d), e->d_name, 0), 0);
 	closedir(d);
 	ck_assert_int_eq(rmdir(path), 0);

@@ -97,6 +97,11 @@ check_index_SOURCES = %D%/check_index.c
 check_index_CPPFLAGS = $(CHECK_CPPFLAGS)
 check_index_LDADD = $(STORE_TEST_LIBS)
 THREAD_CHECKS += check_index
+check_PROGRAMS += check_index_leveldb
+TESTS += check_index_leveldb
+check_index_leveldb_SOURCES = %D%/check_index_leveldb.c
+check_index_leveldb_CPPFLAGS = $(CHECK_CPPFLAGS)
+check_index_leveldb_LDADD = $(STORE_TEST_LIBS)
 
 
 # --- lenses
