@@ -102,6 +102,17 @@ TESTS += check_index_leveldb
 check_index_leveldb_SOURCES = %D%/check_index_leveldb.c
 check_index_leveldb_CPPFLAGS = $(CHECK_CPPFLAGS)
 check_index_leveldb_LDADD = $(STORE_TEST_LIBS)
+check_PROGRAMS += check_key
+TESTS += check_key
+check_key_SOURCES = %D%/check_key.c
+check_key_CPPFLAGS = $(CHECK_CPPFLAGS)
+check_key_LDADD = $(STORE_TEST_LIBS)
+check_PROGRAMS += check_changes
+TESTS += check_changes
+check_changes_SOURCES = %D%/check_changes.c
+check_changes_CPPFLAGS = $(CHECK_CPPFLAGS)
+check_changes_LDADD = $(BASE_TEST_LIBS)
+THREAD_CHECKS += check_changes
 
 
 # --- lenses
