@@ -203,7 +203,21 @@ fuzz_profile_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 fuzz_profile_LDADD = $(BASE_LIBS)
 endif
 
+EXTRA_DIST += %D%/fuzz/corpus/key
+FUZZ_TARGETS += fuzz_key
+if FUZZERS
+noinst_PROGRAMS += fuzz_key
+fuzz_key_SOURCES = %D%/fuzz/fuzz_key.c
+fuzz_key_CPPFLAGS = $(CHECK_CPPFLAGS)
+fuzz_key_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+fuzz_key_LDADD = libsteme_store.a $(BASE_LIBS)
+endif
+
 # --- benchmarks
+EXTRA_PROGRAMS += bench_index
+bench_index_SOURCES = %D%/bench/bench_index.c
+bench_index_LDADD = $(STORE_LIBS)
+CLEANFILES += bench_index$(EXEEXT)
 EXTRA_PROGRAMS += bench_object
 bench_object_SOURCES = %D%/bench/bench_object.c
 bench_object_LDADD = $(BASE_LIBS)
