@@ -5,6 +5,8 @@
 
 #include "core/timefmt.h"
 
+#include <stdlib.h>
+
 #define ADD_FLAGS	(JSON_C_OBJECT_ADD_KEY_IS_NEW | JSON_C_OBJECT_KEY_IS_CONSTANT)
 #define TEXT_FLAGS	(JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE)
 
@@ -107,20 +109,32 @@ steme_jo_time(struct steme_jo *j, const char *key, int64_t us)
 	steme_jo_add(j, key, json_object_new_string_len(t, STEME_TIME_LEN));
 }
 
+/* A number as its author spelled it; zeros before an exponent may make it long. */
+static struct json_object *
+new_number(struct steme_str v)
+{
+	struct json_object *o = NULL;
+	char t[128], *p = t;
+
+	if (v.n >= sizeof(t) && (p = malloc(v.n + 1)) == NULL)
+		return NULL;
+	if (v.n > 0)
+		memcpy(p, v.p, v.n);
+	p[v.n] = '\0';
+	o = json_object_new_double_s(0, p);
+	if (p != t)
+		free(p);
+	return o;
+}
+
 static struct json_object *
 new_value(const struct steme_object *o)
 {
 	struct steme_str v = o->value;
-	char t[128];
 
 	switch (o->type) {
 	case STEME_NUMBER:
-		/* a stored number: RFC 8259, at most 64 digits and an exponent */
-		if (v.n == 0 || v.n >= sizeof(t))
-			return NULL;
-		memcpy(t, v.p, v.n);
-		t[v.n] = '\0';
-		return json_object_new_double_s(0, t);
+		return new_number(v);
 	case STEME_BOOLEAN:
 		return json_object_new_boolean(steme_str_eq(v,
 		    STEME_LIT("true")));
