@@ -190,7 +190,7 @@ steme_lifecycle_name(enum steme_lifecycle l)
 }
 
 const char *
-steme_state_name(enum steme_source_state s)
+steme_source_state_name(enum steme_source_state s)
 {
 	return s == STEME_STATE_RETRACTED ? "retracted" :
 	    s == STEME_STATE_REINSTATED ? "reinstated" : "none";

@@ -50,6 +50,6 @@ int steme_source_check(struct steme_str s, struct steme_why *why);
 int steme_source_hash_check(struct steme_str s, struct steme_why *why);
 int steme_meta_check(const struct steme_meta *m, struct steme_why *why);
 /* Static text: "retracted", "reinstated". */
-const char *steme_state_name(enum steme_source_state s);
+const char *steme_source_state_name(enum steme_source_state s);
 
 #endif

@@ -82,7 +82,7 @@ write_name(struct steme_buf *b, const struct field *f,
 		name = steme_lifecycle_name(o->lifecycle);
 	else if (f->type == F_STATE && o->state >= STEME_STATE_RETRACTED &&
 	    o->state <= STEME_STATE_REINSTATED)
-		name = steme_state_name(o->state);
+		name = steme_source_state_name(o->state);
 	if (f->type == F_CLASS && f->optional &&
 	    o->class_ == STEME_CLASS_NONE)
 		return STEME_OK;
