@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * store_impl.h - what the files of the store share.  Private to them.
+ *
+ * Leadership: one thread at a time is the leader (s->leading, guarded by s->mu). Only
+ * the leader touches what is marked (lead): the log, the index for writing, the apply
+ * state.  It holds no lock while it works.
+ */
+#ifndef STEME_STORE_IMPL_H
+#define STEME_STORE_IMPL_H
+
+#include "core/apply.h"
+#include "core/segments.h"
+#include "core/store.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#define STEME_SYNC_SAMPLES	1024
+/* A checkpoint is due after so many bytes put, or so long after the last one. */
+#define STEME_CHECKPOINT_BYTES	(UINT64_C(64) << 20)
+#define STEME_CHECKPOINT_US	(INT64_C(300) * 1000000)
+/* A batch of a long replay. */
+#define STEME_REPLAY_BATCH	(4u << 20)
+
+/*
+ * One open index.  Readers hold a reference while they read; an online rebuild
+ * replaces s->gen, and the last reader closes the old one.
+ */
+struct steme_gen {
+	struct steme_index *ix;
+	int dirfd;			/* LevelDB is opened through it; or -1 */
+	bool owned;
+	char destroy[4096];		/* folder to remove once closed; "" : none */
+	_Atomic unsigned refs;
+};
+
+struct steme_meta_rebuilt {
+	int64_t at_us;
+	uint64_t assertions;
+	uint64_t ms;
+	bool told;		/* an offline rebuild was logged by a later start */
+};
+
+struct steme_group;		/* commit.c */
+
+struct steme_store {
+	/* set by open */
+	char *wal_dir, *kv_dir;
+	char **more_wal_dirs;		/* NULL-ended, or NULL */
+	struct steme_io *io;
+	const struct steme_clock *clock;
+	struct steme_genesis genesis;
+	uint64_t node;
+	uint32_t group_max_wait_ms, group_max_bytes, value_max;
+	size_t write_buffer, block_cache;
+	bool accept_gaps;
+	void (*progress)(void *arg, const char *what, unsigned permille);
+	void (*on_commit)(void *arg, const struct steme_commit_item *items, size_t n);
+	void *arg;
+	struct steme_globals *globals;	/* locks itself */
+	struct steme_changes *changes;	/* (lead) writes, all read */
+	int64_t created_us;
+
+	struct steme_wal *wal;		/* (lead) but its stats */
+	struct steme_segments *segments;	/* (lead) but list and read; the log's own */
+	struct steme_apply apply;	/* (lead) */
+	struct steme_known *known;	/* (lead) */
+	struct steme_group *group;	/* (lead) */
+	uint64_t hlc_last;		/* (lead) */
+	int64_t full_until_us;		/* (lead) monotonic: no try before it */
+	struct steme_applied checkpoint;	/* (lead) */
+	uint64_t checkpoint_put_bytes;	/* (lead) index bytes put since */
+	int64_t checkpoint_us;		/* (lead) monotonic */
+	uint64_t checkpoint_segment;	/* (lead) */
+
+	pthread_mutex_t gen_mu;		/* rank 3, leaf */
+	struct steme_gen *gen;		/* (gen_mu) to read; changed by the leader only */
+
+	pthread_mutex_t mu;		/* rank 2 */
+	pthread_cond_t work;		/* the committer has something to do */
+	pthread_cond_t lead_free;	/* leadership was given up */
+	pthread_cond_t more;		/* a write was queued (group_max_wait_ms) */
+	struct steme_write *head, **tail;	/* (mu) */
+	size_t queued_bytes;		/* (mu) */
+	bool leading, stop;		/* (mu) */
+	unsigned lead_waiters;		/* (mu) */
+	enum steme_write_state writes;	/* (mu) */
+	char reason[256];		/* (mu) */
+	uint64_t commits, commit_records, exists;	/* (mu) */
+	struct steme_counts counts;	/* (mu) as published */
+	uint64_t hlc;			/* (mu) as published */
+	uint32_t sync_samples[STEME_SYNC_SAMPLES];	/* (mu) */
+	uint64_t sync_count;		/* (mu) */
+	int64_t sync_us_sum;		/* (mu) */
+	struct steme_meta_rebuilt rebuilt;	/* (mu) */
+	uint64_t globals_lsn, globals_hlc;	/* (mu) of the newest global looked up */
+
+	pthread_t committer;
+	bool has_committer;
+
+	pthread_mutex_t upkeep_mu;	/* rank 1: one checkpoint, tick or rebuild at a time */
+	int64_t lost_checked_us;	/* (upkeep_mu) */
+
+	_Atomic uint64_t lsn;		/* published */
+	_Atomic uint64_t lost_records;
+	_Atomic bool rebuilding;
+	_Atomic unsigned rebuild_permille;
+	_Atomic bool index_error;
+	uint64_t replayed_records, applied_gaps;
+};
+
+/* ---- store.c ---- */
+struct steme_gen *steme_gen_get(struct steme_store *s);
+void steme_gen_put(struct steme_gen *g);
+/* Opens the LevelDB folder dir as a generation. */
+int steme_gen_open(struct steme_gen **out, const struct steme_store *s,
+    const char *dir, struct steme_why *why);
+/* Becomes the leader, whatever is queued; the queue waits until it is given up. */
+void steme_lead_acquire(struct steme_store *s);
+void steme_lead_release(struct steme_store *s);
+/* Writes stop for good; logged.  Any thread. */
+void steme_store_failed(struct steme_store *s, const char *what);
+/*
+ * Notes that the index gave err while doing `what`: damage is logged and the next
+ * start rebuilds.  Returns err.
+ */
+int steme_store_index_error(struct steme_store *s, int err, const char *what);
+/* Counts the records whose segment is gone. */
+void steme_store_count_lost(struct steme_store *s);
+
+/* ---- intake.c ---- */
+/* Checks and verifies w.  True: something is left to commit. */
+bool steme_intake(struct steme_store *s, struct steme_write *w);
+
+/* ---- commit.c ---- */
+int steme_group_new(struct steme_group **out);
+void steme_group_free(struct steme_group *g);
+void *steme_committer(void *store);
+/* Commits the first record of a fresh log. */
+int steme_commit_genesis(struct steme_store *s, struct steme_why *why);
+
+/* ---- replay.c ---- */
+/* Meta entries: 0, STEME_ENOTFOUND, or an error; val is malloc()ed. */
+int steme_meta_get(struct steme_index *ix, const char *name, uint8_t **val,
+    size_t *len);
+void steme_meta_put(struct steme_batch *b, const char *name, const void *val,
+    size_t len);
+/* Writes checkpoint `at` and forgets 'W' from..at.number (leader, or nobody else writes). */
+int steme_checkpoint_put(struct steme_index *ix, const struct steme_applied *at,
+    uint64_t from, bool sync);
+void steme_rebuilt_encode(uint8_t out[25], const struct steme_meta_rebuilt *m);
+
+/* Feeds log records to an index; with a second thread that writes when it gets long. */
+struct steme_feed {
+	struct steme_apply apply;
+	struct steme_known *known;
+	struct steme_pipe *pipe;	/* NULL until the first full batch */
+	struct steme_wal_pos group;	/* the one being read */
+	bool in_group;
+	uint64_t group_first_lsn;
+	uint64_t stop_lsn;		/* records from here on are left out; 0: none */
+	uint64_t first_lsn;		/* of the first record seen */
+	uint64_t records;
+	uint64_t next_lsn;
+	bool has_genesis;
+	struct steme_genesis genesis;
+	uint64_t first_segment, last_segment;	/* for progress; 0: no progress */
+	void (*progress)(void *arg, const char *what, unsigned permille);
+	void *arg;
+	_Atomic unsigned *permille;	/* may be NULL */
+	struct steme_why why;
+};
+int steme_feed_init(struct steme_feed *f, struct steme_index *ix,
+    const struct steme_applied *at, size_t known_slots);
+/* A steme_wal_visit: arg is the feed.  Returns STEME_FEED_STOP at stop_lsn. */
+#define STEME_FEED_STOP	1
+int steme_feed_visit(void *feed, const struct steme_wal_rec *rec,
+    const struct steme_wal_pos *pos);
+/* Writes what is left and joins the writer.  at: where the index stands then. */
+int steme_feed_end(struct steme_feed *f, struct steme_applied *at);
+void steme_feed_fini(struct steme_feed *f);
+
+/* Index, log, replay, genesis: everything of open that reads the disk. */
+int steme_recover(struct steme_store *s, const struct steme_store_opts *o,
+    struct steme_why *why);
+/* The lines that every start writes about its index. */
+void steme_log_index_start(bool full, const char *cause, uint64_t from_lsn);
+void steme_log_index_done(const struct steme_counts *c, bool full, uint64_t records,
+    int64_t us);
+
+#endif
