@@ -50,6 +50,7 @@ put(struct steme_apply *a, const void *val, size_t n)
 {
 	steme_batch_put(a->batch, a->key.b, a->key.n, val, n);
 	a->bytes += a->key.n + n + 16;
+	a->put_bytes += a->key.n + n;
 	a->puts++;
 }
 

@@ -73,7 +73,7 @@ struct steme_apply {
 	struct steme_applied at;	/* after the last record put in */
 	uint64_t segment;		/* the last one with a 'Z' entry */
 	size_t bytes;			/* in batch, about */
-	uint64_t puts;			/* in all, of this object's life */
+	uint64_t puts, put_bytes;	/* in all, of this object's life */
 	uint64_t first_lsn;		/* of the ids waiting in log_ids */
 	struct steme_buf log_ids;
 	struct steme_list agents, sources;
@@ -103,8 +103,8 @@ int steme_apply_record(struct steme_apply *a, const struct steme_record *r,
 int steme_apply_genesis(struct steme_apply *a, uint64_t lsn, uint64_t hlc,
     const uint8_t *payload, size_t len);
 /*
- * A lower (hlc, node) for a stored object: r->id, r->hlc, r->node, r->lsn.  The batch must be
- * empty (steme_apply_write() first): the object is read from the index.
+ * A lower (hlc, node) for a stored object: r->id, r->hlc, r->node, r->lsn.  The object
+ * must be in the index, not in a batch.
  */
 int steme_apply_envelope(struct steme_apply *a, const struct steme_record *r);
 /*

@@ -18,6 +18,9 @@
 #include <string.h>
 #include <time.h>
 
+/* Free space is looked at after so many bytes put into the index. */
+#define SPACE_EVERY	(4u << 20)
+
 /* A record of the group that is being committed. */
 struct staged {
 	struct steme_put *put;
@@ -291,6 +294,13 @@ set_state(struct steme_store *s, enum steme_write_state st, const char *reason)
 		    "Error: StorageError: writes are refused: %s", reason);
 }
 
+static void
+now_full(struct steme_store *s, const struct steme_why *why)
+{
+	s->full_until_us = steme_mono_us(s->clock) + 1000000;
+	set_state(s, STEME_WRITES_FULL, why->text);
+}
+
 /* May a commit be tried now?  If not, why says what is wrong. */
 static int
 may_commit(struct steme_store *s, struct steme_why *why)
@@ -308,7 +318,15 @@ may_commit(struct steme_store *s, struct steme_why *why)
 	if (st == STEME_WRITES_FULL &&
 	    steme_mono_us(s->clock) < s->full_until_us)
 		return steme_fail(why, STEME_ENOSPC, "%s", reason);
-	return STEME_OK;
+	/* LevelDB cannot go on after a full disk: stop before it comes to that */
+	if (st == STEME_WRITES_OK &&
+	    s->apply.put_bytes - s->space_put_bytes < SPACE_EVERY)
+		return STEME_OK;
+	s->space_put_bytes = s->apply.put_bytes;
+	if (!steme_store_space_low(s, why))
+		return STEME_OK;
+	now_full(s, why);
+	return STEME_ENOSPC;
 }
 
 static int
@@ -317,8 +335,6 @@ log_group(struct steme_store *s, struct steme_group *g, struct steme_why *why)
 	int64_t us = 0;
 	int err;
 
-	if ((err = may_commit(s, why)) != STEME_OK)
-		return err;
 	err = steme_wal_commit(s->wal, g->recs, g->n, &us, why);
 	if (err == STEME_OK) {
 		note_sync(s, us);
@@ -328,11 +344,12 @@ log_group(struct steme_store *s, struct steme_group *g, struct steme_why *why)
 	if (err == STEME_ENOSPC) {
 		steme_fail(why, err, "the disk that holds the log is full; nothing "
 		    "was stored: free some space and writes go on by themselves");
-		s->full_until_us = steme_mono_us(s->clock) + 1000000;
-		set_state(s, STEME_WRITES_FULL, why->text);
+		now_full(s, why);
 		return err;
 	}
-	steme_store_failed(s, why->text);
+	/* these leave the log as it was */
+	if (err != STEME_EINVAL && err != STEME_ETOOBIG)
+		steme_store_failed(s, why->text);
 	return err;
 }
 
@@ -610,6 +627,20 @@ steme_lead_release(struct steme_store *s)
 
 /* ---- the doors ---- */
 
+static void
+count_exists(struct steme_store *s, const struct steme_write *w)
+{
+	uint64_t n = w->has_batch && w->batch.status == STEME_EXISTS;
+
+	for (size_t i = 0; i < w->n; i++)
+		n += w->puts[i].err == STEME_OK;
+	if (n == 0)
+		return;
+	pthread_mutex_lock(&s->mu);
+	s->exists += n;
+	pthread_mutex_unlock(&s->mu);
+}
+
 /* Checks, then queues.  False: w was answered already. */
 static bool
 enqueue(struct steme_store *s, struct steme_write *w, bool wake, bool lead)
@@ -617,6 +648,8 @@ enqueue(struct steme_store *s, struct steme_write *w, bool wake, bool lead)
 	if (!steme_intake(s, w)) {
 		if (w->err != STEME_OK)
 			refuse(w, w->err, w->why.text);
+		else
+			count_exists(s, w);
 		w->done(w);
 		return false;
 	}

@@ -219,5 +219,11 @@ steme_intake(struct steme_store *s, struct steme_write *w)
 		bytes += cost(&w->puts[i]);
 	}
 	w->private_[0] = bytes;
+	if (bytes > STEME_WRITE_BYTES) {
+		w->err = steme_fail(&w->why, STEME_ETOOBIG,
+		    "%" PRIu64 " MiB of objects in one write; at most %u go "
+		    "together", bytes >> 20, STEME_WRITE_BYTES >> 20);
+		return false;
+	}
 	return left;
 }

@@ -217,6 +217,7 @@ struct steme_store_stats {
 	uint64_t replayed_records;	/* by the open of this process */
 	uint64_t applied_gaps;		/* found by the open of this process */
 	int64_t index_created_us, last_rebuild_us;
+	bool index_error;		/* damage was found; the next start rebuilds */
 	bool rebuilding;
 	unsigned rebuild_permille;
 	int64_t sync_us_sum;

@@ -20,6 +20,9 @@
 /* A checkpoint is due after so many bytes put, or so long after the last one. */
 #define STEME_CHECKPOINT_BYTES	(UINT64_C(64) << 20)
 #define STEME_CHECKPOINT_US	(INT64_C(300) * 1000000)
+/* One write, and the most group_max_bytes can be: together below a log group's limit. */
+#define STEME_WRITE_BYTES	(40u << 20)
+#define STEME_GROUP_BYTES	(16u << 20)
 /* A batch of a long replay. */
 #define STEME_REPLAY_BATCH	(4u << 20)
 
@@ -52,6 +55,7 @@ struct steme_store {
 	const struct steme_clock *clock;
 	struct steme_genesis genesis;
 	uint64_t node;
+	uint64_t segment_bytes;
 	uint32_t group_max_wait_ms, group_max_bytes, value_max;
 	size_t write_buffer, block_cache;
 	bool accept_gaps;
@@ -70,9 +74,9 @@ struct steme_store {
 	uint64_t hlc_last;		/* (lead) */
 	int64_t full_until_us;		/* (lead) monotonic: no try before it */
 	struct steme_applied checkpoint;	/* (lead) */
-	uint64_t checkpoint_put_bytes;	/* (lead) index bytes put since */
 	int64_t checkpoint_us;		/* (lead) monotonic */
-	uint64_t checkpoint_segment;	/* (lead) */
+	uint64_t checkpoint_put_bytes;	/* (lead) apply.put_bytes then */
+	uint64_t space_put_bytes;	/* (lead) apply.put_bytes when space was looked at */
 
 	pthread_mutex_t gen_mu;		/* rank 3, leaf */
 	struct steme_gen *gen;		/* (gen_mu) to read; changed by the leader only */
@@ -108,14 +112,22 @@ struct steme_store {
 	_Atomic unsigned rebuild_permille;
 	_Atomic bool index_error;
 	uint64_t replayed_records, applied_gaps;
+	bool has_genesis;		/* a scan has found it */
+	bool fresh_kv;			/* open builds beside kv_dir */
 };
 
 /* ---- store.c ---- */
+/* A store that touched nothing yet: its options, no log, no index. */
+int steme_store_new(struct steme_store **out, const struct steme_store_opts *o);
+void steme_store_free(struct steme_store *s);
+void steme_store_count_lost(struct steme_store *s);
 struct steme_gen *steme_gen_get(struct steme_store *s);
 void steme_gen_put(struct steme_gen *g);
 /* Opens the LevelDB folder dir as a generation. */
 int steme_gen_open(struct steme_gen **out, const struct steme_store *s,
     const char *dir, struct steme_why *why);
+/* The same around an index that stays the caller's. */
+int steme_gen_borrow(struct steme_gen **out, struct steme_index *ix);
 /* Becomes the leader, whatever is queued; the queue waits until it is given up. */
 void steme_lead_acquire(struct steme_store *s);
 void steme_lead_release(struct steme_store *s);
@@ -126,8 +138,8 @@ void steme_store_failed(struct steme_store *s, const char *what);
  * start rebuilds.  Returns err.
  */
 int steme_store_index_error(struct steme_store *s, int err, const char *what);
-/* Counts the records whose segment is gone. */
-void steme_store_count_lost(struct steme_store *s);
+/* Is there too little room for the index to go on?  why says where. */
+bool steme_store_space_low(struct steme_store *s, struct steme_why *why);
 
 /* ---- intake.c ---- */
 /* Checks and verifies w.  True: something is left to commit. */
@@ -146,10 +158,40 @@ int steme_meta_get(struct steme_index *ix, const char *name, uint8_t **val,
     size_t *len);
 void steme_meta_put(struct steme_batch *b, const char *name, const void *val,
     size_t len);
-/* Writes checkpoint `at` and forgets 'W' from..at.number (leader, or nobody else writes). */
+/* Writes checkpoint `at` and forgets 'W' up to at.number (leader, or nobody else writes). */
 int steme_checkpoint_put(struct steme_index *ix, const struct steme_applied *at,
-    uint64_t from, bool sync);
+    bool sync);
 void steme_rebuilt_encode(uint8_t out[25], const struct steme_meta_rebuilt *m);
+
+/* Asks the next start to rebuild the index, or takes that back. */
+void steme_mark_rebuild(struct steme_store *s, bool on);
+void steme_kv_new_path(const struct steme_store *s, char out[4096]);
+/* Removes an index folder; fine if there is none. */
+int steme_kv_remove(const char *dir, struct steme_why *why);
+/* kv_dir.new takes the place of kv_dir; the old folder goes with old (NULL: at once). */
+int steme_kv_swap(struct steme_store *s, struct steme_gen *old,
+    struct steme_why *why);
+void steme_new_genesis(struct steme_store *s, const struct steme_id *operator_,
+    uint64_t node);
+
+/* ---- rebuild.c ---- */
+/*
+ * Everything that the log's folders still have into ix, which is empty.  *at: the
+ * checkpoint, one group short of the end: that may not be on disk yet, the next
+ * start decides.
+ */
+int steme_rebuild_scan(struct steme_store *s, struct steme_index *ix,
+    struct steme_applied *at, struct steme_why *why);
+
+/* The log's folders as tables to scan; steme_log_tables_close() frees. */
+int steme_log_tables(struct steme_store *s, struct steme_segments ***out, size_t *n,
+    struct steme_why *why);
+void steme_log_tables_close(struct steme_segments **t, size_t n);
+
+/* ---- feed.c ---- */
+/* Slots of the table of known things: 3 MB, and for rebuilds 48 MB. */
+#define STEME_KNOWN_SLOTS	(1u << 17)
+#define STEME_KNOWN_REBUILD	(1u << 21)
 
 /* Feeds log records to an index; with a second thread that writes when it gets long. */
 struct steme_feed {
@@ -159,10 +201,12 @@ struct steme_feed {
 	struct steme_wal_pos group;	/* the one being read */
 	bool in_group;
 	uint64_t group_first_lsn;
+	struct steme_applied at_group;	/* before the group */
 	uint64_t stop_lsn;		/* records from here on are left out; 0: none */
 	uint64_t first_lsn;		/* of the first record seen */
 	uint64_t records;
-	uint64_t next_lsn;
+	bool accept_gaps;		/* go on after trouble */
+	uint64_t troubles;
 	bool has_genesis;
 	struct steme_genesis genesis;
 	uint64_t first_segment, last_segment;	/* for progress; 0: no progress */
@@ -177,6 +221,8 @@ int steme_feed_init(struct steme_feed *f, struct steme_index *ix,
 #define STEME_FEED_STOP	1
 int steme_feed_visit(void *feed, const struct steme_wal_rec *rec,
     const struct steme_wal_pos *pos);
+/* A steme_wal_on_trouble: goes on if gaps are accepted. */
+int steme_feed_trouble(void *feed, const struct steme_wal_trouble *t);
 /* Writes what is left and joins the writer.  at: where the index stands then. */
 int steme_feed_end(struct steme_feed *f, struct steme_applied *at);
 void steme_feed_fini(struct steme_feed *f);

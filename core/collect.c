@@ -1,0 +1,484 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * collect.c - the candidates of a view, settled: the hot path of every read.  What it
+ * finds is copied once into an arena that belongs to the result; candidates cost no
+ * allocation of their own.
+ */
+#include "config.h"
+#include "core/store_impl.h"
+#include "core/path.h"
+#include "core/util.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define CHUNK_FIRST	(16u << 10)
+#define CHUNK_NEXT	(120u << 10)
+
+struct chunk {
+	struct chunk *next;
+	size_t used, cap;
+	_Alignas(16) uint8_t data[];
+};
+
+/* An assertion or a mark as found: slices point into the arena. */
+struct raw {
+	struct steme_record r;
+	struct steme_str predicate;	/* assertions */
+	uint32_t name;			/* index of its concept among names */
+	char mark;			/* 0, 'r' or 'v' */
+};
+
+struct raws {
+	struct raw *v;
+	size_t n, cap;
+};
+
+struct collect {
+	struct steme_index *ix;
+	struct chunk *arena;		/* newest first */
+	uint64_t max_lsn;
+	struct steme_str *names;	/* the concepts to look at */
+	size_t nnames;
+	struct raws claims, marks;
+};
+
+static void *
+take(struct collect *c, size_t n)
+{
+	struct chunk *k = c->arena;
+	void *p;
+
+	n = (n + 15) & ~(size_t)15;
+	if (k == NULL || k->cap - k->used < n) {
+		size_t cap = k == NULL ? CHUNK_FIRST : CHUNK_NEXT;
+
+		cap = STEME_MAX(cap, n);
+		if ((k = malloc(sizeof(*k) + cap)) == NULL)
+			return NULL;
+		k->used = 0;
+		k->cap = cap;
+		k->next = c->arena;
+		c->arena = k;
+	}
+	p = k->data + k->used;
+	k->used += n;
+	return p;
+}
+
+void
+steme_cands_fini(struct steme_cands *c)
+{
+	struct chunk *k = c->private_, *next;
+
+	for (; k != NULL; k = next) {
+		next = k->next;
+		free(k);
+	}
+	memset(c, 0, sizeof(*c));
+}
+
+static struct raw *
+add_raw(struct raws *l)
+{
+	if (l->n == l->cap) {
+		size_t cap = l->cap == 0 ? 16 : l->cap * 2;
+		struct raw *v = realloc(l->v, cap * sizeof(*v));
+
+		if (v == NULL)
+			return NULL;
+		l->v = v;
+		l->cap = cap;
+	}
+	return &l->v[l->n++];
+}
+
+/* ---- finding ---- */
+
+/* The predicate in a key; entries of one predicate share its copy. */
+static int
+predicate_of(struct collect *c, struct raw *raw, const uint8_t *p, size_t n)
+{
+	const uint8_t *end = memchr(p, 0, n);
+	const struct raw *last = c->claims.n > 1 ? raw - 1 : NULL;
+	struct steme_str s = { (const char *)p, 0 };
+	char *copy;
+
+	if (end == NULL)
+		return STEME_ECORRUPT;
+	s.n = (size_t)(end - p);
+	if (last != NULL && steme_str_eq(last->predicate, s)) {
+		raw->predicate = last->predicate;
+		return STEME_OK;
+	}
+	if ((copy = take(c, s.n + 1)) == NULL)
+		return STEME_ENOMEM;
+	memcpy(copy, s.p, s.n);
+	raw->predicate = (struct steme_str){ copy, s.n };
+	return STEME_OK;
+}
+
+/* Keeps one entry, if it is visible.  skip: bytes of the key before the predicate. */
+static int
+keep(struct collect *c, const struct steme_iter *it, size_t skip, uint32_t name)
+{
+	struct steme_record seen;
+	struct raw *raw;
+	uint8_t *copy;
+	char mark = 0;
+	int err;
+
+	if (it->klen <= skip + 1)
+		return STEME_ECORRUPT;
+	if (it->key[skip] == 1)
+		mark = (char)it->key[skip + 1];
+	err = steme_record_decode_value(&seen, it->val, it->vlen);
+	if (err != STEME_OK || seen.lsn > c->max_lsn)
+		return err;
+	if ((copy = take(c, it->vlen)) == NULL)
+		return STEME_ENOMEM;
+	memcpy(copy, it->val, it->vlen);
+	raw = add_raw(mark != 0 ? &c->marks : &c->claims);
+	if (raw == NULL)
+		return STEME_ENOMEM;
+	raw->r = seen;
+	raw->r.bytes.p = (const char *)copy + (seen.bytes.p - (const char *)it->val);
+	raw->r.ids = NULL;
+	raw->name = name;
+	raw->mark = mark;
+	if (mark != 0)
+		return STEME_OK;
+	return predicate_of(c, raw, it->key + skip, it->klen - skip);
+}
+
+static int
+scan(struct collect *c, const struct steme_keybuf *from, const struct steme_keybuf *to,
+    uint32_t name)
+{
+	size_t skip = 1 + c->names[name].n + 1;
+	struct steme_iter it;
+	int err;
+
+	err = c->ix->ops->iter_open(c->ix, NULL, from->b, from->n, to->b, to->n,
+	    false, &it);
+	if (err != STEME_OK)
+		return err;
+	while ((err = c->ix->ops->iter_next(c->ix, &it)) == STEME_OK)
+		if ((err = keep(c, &it, skip, name)) != STEME_OK)
+			break;
+	c->ix->ops->iter_close(c->ix, &it);
+	return err == STEME_ENOTFOUND ? STEME_OK : err;
+}
+
+static int
+scan_predicate(struct collect *c, uint32_t name, struct steme_str predicate)
+{
+	struct steme_keybuf from, to;
+
+	steme_key_range_predicate(&from, &to, c->names[name], predicate);
+	return scan(c, &from, &to, name);
+}
+
+/* Assertions and marks of one concept; marks only if there is something to mark. */
+static int
+find(struct collect *c, uint32_t name, struct steme_str predicate, bool constraints)
+{
+	struct steme_keybuf from, to;
+	size_t before = c->claims.n;
+	int err;
+
+	if (!constraints && predicate.p == NULL) {
+		steme_key_range_concept(&from, &to, c->names[name]);
+		return scan(c, &from, &to, name);
+	}
+	if (constraints) {
+		err = scan_predicate(c, name, STEME_LIT("forbidden"));
+		if (err == STEME_OK)
+			err = scan_predicate(c, name, STEME_LIT("must_use"));
+	} else {
+		err = scan_predicate(c, name, predicate);
+	}
+	if (err != STEME_OK || c->claims.n == before)
+		return err;
+	steme_key_range_marks(&from, &to, c->names[name]);
+	return scan(c, &from, &to, name);
+}
+
+static bool
+has_name(const struct collect *c, struct steme_str s)
+{
+	for (size_t i = 0; i < c->nnames; i++)
+		if (steme_str_eq(c->names[i], s))
+			return true;
+	return false;
+}
+
+/* The alias class of concept joins the names. */
+static int
+add_class(struct collect *c, const struct steme_world *w, struct steme_str concept)
+{
+	const struct steme_str *names = NULL;
+	struct steme_str *bigger;
+	size_t n = 0;
+
+	steme_world_aliases(w, concept, &names, &n);
+	if (n == 0) {
+		names = &concept;
+		n = 1;
+	}
+	if ((bigger = take(c, (c->nnames + n) * sizeof(*bigger))) == NULL)
+		return STEME_ENOMEM;
+	if (c->nnames > 0)
+		memcpy(bigger, c->names, c->nnames * sizeof(*bigger));
+	c->names = bigger;
+	for (size_t i = 0; i < n; i++)
+		if (!has_name(c, names[i]))
+			c->names[c->nnames++] = names[i];
+	return STEME_OK;
+}
+
+static int
+find_all(struct collect *c, const struct steme_world *w, struct steme_str concept,
+    struct steme_str predicate, bool constraints)
+{
+	int err = add_class(c, w, concept);
+
+	for (struct steme_str up = steme_concept_parent(concept);
+	    err == STEME_OK && constraints && up.n > 0;
+	    up = steme_concept_parent(up))
+		err = add_class(c, w, up);
+	for (size_t i = 0; i < c->nnames && err == STEME_OK; i++)
+		err = find(c, (uint32_t)i, predicate, constraints);
+	return err;
+}
+
+/* ---- settling ---- */
+
+static int
+raw_cmp(const void *x, const void *y)
+{
+	const struct raw *a = x, *b = y;
+	int c = steme_str_cmp(a->predicate, b->predicate);
+
+	if (c == 0)
+		c = (a->name > b->name) - (a->name < b->name);
+	return c != 0 ? c : steme_id_cmp(&a->r.id, &b->r.id);
+}
+
+/* Candidates from what was found, grouped by predicate. */
+static int
+build(struct collect *c, struct steme_cands *out)
+{
+	struct steme_cand *cands;
+	struct steme_cand_group *g = NULL;
+	size_t ngroups = 0;
+	int err;
+
+	if (c->claims.n == 0)
+		return STEME_OK;
+	if (c->nnames > 1)
+		qsort(c->claims.v, c->claims.n, sizeof(*c->claims.v), raw_cmp);
+	for (size_t i = 0; i < c->claims.n; i++)
+		ngroups += i == 0 || !steme_str_eq(c->claims.v[i].predicate,
+		    c->claims.v[i - 1].predicate);
+	out->groups = take(c, ngroups * sizeof(*out->groups));
+	cands = take(c, c->claims.n * sizeof(*cands));
+	if (out->groups == NULL || cands == NULL)
+		return STEME_ENOMEM;
+	memset(out->groups, 0, ngroups * sizeof(*out->groups));
+	for (size_t i = 0; i < c->claims.n; i++) {
+		const struct raw *raw = &c->claims.v[i];
+		struct steme_cand *d = &cands[i];
+
+		if (g == NULL || !steme_str_eq(g->predicate, raw->predicate)) {
+			g = &out->groups[out->ngroups++];
+			g->predicate = raw->predicate;
+			g->c = d;
+		}
+		if ((err = steme_object_of(&d->o, &raw->r, NULL)) != STEME_OK)
+			return STEME_ECORRUPT;
+		d->id = raw->r.id;
+		d->lsn = raw->r.lsn;
+		d->hlc = raw->r.hlc;
+		d->node = raw->r.node;
+		d->rank_us = 0;
+		d->confidence = d->o.confidence;
+		d->votes = 0;
+		d->state = STEME_CURRENT;
+		g->n++;
+		if (d->lsn > g->version) {
+			g->version = d->lsn;
+			g->version_hlc = d->hlc;
+		}
+	}
+	return STEME_OK;
+}
+
+/* Marks of each group, one array: retractions first. */
+struct sorted_marks {
+	struct steme_mark *v;
+	uint32_t *retr, *votes;		/* per group: how many */
+};
+
+struct by_id {
+	const struct steme_id *id;
+	uint32_t raw, group;
+};
+
+static int
+by_id_cmp(const void *x, const void *y)
+{
+	const struct by_id *a = x, *b = y;
+
+	return steme_id_cmp(a->id, b->id);
+}
+
+/* A mark and the group whose candidate it is about. */
+struct hit {
+	uint32_t raw, group;
+	bool vote;
+};
+
+static int
+hit_cmp(const void *x, const void *y)
+{
+	const struct hit *a = x, *b = y;
+
+	if (a->group != b->group)
+		return a->group < b->group ? -1 : 1;
+	if (a->vote != b->vote)
+		return a->vote ? 1 : -1;
+	return (a->raw > b->raw) - (a->raw < b->raw);
+}
+
+static int
+mark_of(struct steme_mark *m, const struct raw *raw)
+{
+	struct steme_object o;
+
+	if (steme_object_of(&o, &raw->r, NULL) != STEME_OK || !o.has_assertion)
+		return STEME_ECORRUPT;
+	m->id = raw->r.id;
+	m->assertion = o.assertion;
+	m->agent = o.agent;
+	m->weight = o.weight;
+	m->time_us = o.time_us;
+	m->hlc = raw->r.hlc;
+	m->lsn = raw->r.lsn;
+	return STEME_OK;
+}
+
+/*
+ * Finds for each mark the candidate it names.  A mark whose concept is not that of the
+ * candidate counts for nothing, also within an alias class.
+ */
+static int
+match(struct collect *c, struct steme_cands *out, struct sorted_marks *m)
+{
+	struct steme_mark *all = take(c, c->marks.n * sizeof(*all));
+	struct by_id *ids = take(c, c->claims.n * sizeof(*ids)), key, *at;
+	struct hit *hits = take(c, c->marks.n * sizeof(*hits));
+	size_t nhits = 0, k = 0;
+
+	m->v = take(c, c->marks.n * sizeof(*m->v));
+	if (all == NULL || ids == NULL || hits == NULL || m->v == NULL)
+		return STEME_ENOMEM;
+	for (uint32_t g = 0; g < out->ngroups; g++)
+		for (size_t i = 0; i < out->groups[g].n; i++, k++)
+			ids[k] = (struct by_id){ &c->claims.v[k].r.id,
+			    (uint32_t)k, g };
+	qsort(ids, c->claims.n, sizeof(*ids), by_id_cmp);
+	for (size_t i = 0; i < c->marks.n; i++) {
+		if (mark_of(&all[i], &c->marks.v[i]) != STEME_OK)
+			return STEME_ECORRUPT;
+		key.id = &all[i].assertion;
+		at = bsearch(&key, ids, c->claims.n, sizeof(*ids), by_id_cmp);
+		if (at != NULL && c->claims.v[at->raw].name == c->marks.v[i].name)
+			hits[nhits++] = (struct hit){ (uint32_t)i, at->group,
+			    c->marks.v[i].mark == 'v' };
+	}
+	qsort(hits, nhits, sizeof(*hits), hit_cmp);
+	for (size_t i = 0; i < nhits; i++) {
+		m->v[i] = all[hits[i].raw];
+		(hits[i].vote ? m->votes : m->retr)[hits[i].group]++;
+	}
+	return STEME_OK;
+}
+
+static void
+raise_version(struct steme_cand_group *g, uint64_t lsn, uint64_t hlc)
+{
+	if (lsn > g->version) {
+		g->version = lsn;
+		g->version_hlc = hlc;
+	}
+}
+
+static int
+settle(struct collect *c, const struct steme_lens_ctx *ctx, struct steme_cands *out,
+    uint64_t global_lsn, uint64_t global_hlc)
+{
+	struct sorted_marks m = {0};
+	const struct steme_mark *at;
+	size_t room = out->ngroups * sizeof(*m.retr);
+	int err;
+
+	if (out->ngroups == 0)
+		return STEME_OK;
+	m.retr = take(c, room);
+	m.votes = take(c, room);
+	if (m.retr == NULL || m.votes == NULL)
+		return STEME_ENOMEM;
+	memset(m.retr, 0, room);
+	memset(m.votes, 0, room);
+	if (c->marks.n > 0 && (err = match(c, out, &m)) != STEME_OK)
+		return err;
+	at = m.v;
+	for (size_t i = 0; i < out->ngroups; i++) {
+		struct steme_cand_group *g = &out->groups[i];
+		size_t nr = m.retr[i], nv = m.votes[i];
+
+		for (size_t j = 0; j < nr + nv; j++)
+			raise_version(g, at[j].lsn, at[j].hlc);
+		raise_version(g, global_lsn, global_hlc);
+		g->counting = steme_lens_filter(ctx, g->c, g->n, at, nr,
+		    at == NULL ? NULL : at + nr, nv);
+		if (at != NULL)
+			at += nr + nv;
+	}
+	return STEME_OK;
+}
+
+int
+steme_store_collect(struct steme_store *s, const struct steme_lens_ctx *ctx,
+    struct steme_str concept, struct steme_str predicate, bool constraints,
+    struct steme_cands *out)
+{
+	struct steme_lens_ctx in = *ctx;
+	struct collect c = {0};
+	struct steme_gen *g;
+	uint64_t lsn, hlc;
+	int err;
+
+	memset(out, 0, sizeof(*out));
+	if (concept.n == 0 || concept.n > STEME_CONCEPT_MAX ||
+	    predicate.n > STEME_SEGMENT_MAX)
+		return STEME_OK;
+	in.bounds.max_lsn = STEME_MIN(in.bounds.max_lsn, steme_store_lsn(s));
+	c.max_lsn = in.bounds.max_lsn;
+	lsn = steme_store_globals_version(s, &in.bounds, &hlc);
+	g = steme_gen_get(s);
+	c.ix = g->ix;
+	err = find_all(&c, ctx->world, concept, predicate, constraints);
+	steme_gen_put(g);
+	if (err == STEME_OK)
+		err = build(&c, out);
+	if (err == STEME_OK)
+		err = settle(&c, &in, out, lsn, hlc);
+	free(c.claims.v);
+	free(c.marks.v);
+	out->private_ = c.arena;
+	if (err != STEME_OK)
+		steme_cands_fini(out);
+	return steme_store_index_error(s, err, "collecting the claims of a concept");
+}

@@ -1,0 +1,438 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * read.c - single records, names, folders, the log and its lists.  All are bounded by
+ * the published lsn; entries are never changed but by envelopes, so no snapshot is needed.
+ */
+#include "config.h"
+#include "core/store_impl.h"
+#include "core/rd.h"
+#include "core/util.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+int
+steme_store_get(struct steme_store *s, const struct steme_id *id,
+    struct steme_record *r, uint8_t **backing)
+{
+	uint64_t visible = steme_store_lsn(s);
+	struct steme_gen *g = steme_gen_get(s);
+	int err = steme_index_record(g->ix, id, r, backing, NULL);
+
+	steme_gen_put(g);
+	if (err == STEME_OK && r->lsn > visible) {
+		free(*backing);
+		*backing = NULL;
+		err = STEME_ENOTFOUND;
+	}
+	return steme_store_index_error(s, err, "reading an object");
+}
+
+/*
+ * The id listed for lsn.  A chunk holds at most STEME_LIST_CHUNK ids, and after a
+ * replay an older, shorter one may lie inside a longer: the newest that covers it.
+ */
+static int
+id_of_lsn(struct steme_index *ix, uint64_t lsn, struct steme_id *id)
+{
+	struct steme_keybuf from, to;
+	struct steme_iter it;
+	uint64_t first;
+	int err;
+
+	steme_key_log(&from, lsn >= STEME_LIST_CHUNK ? lsn - STEME_LIST_CHUNK + 1 : 0);
+	steme_key_log(&to, lsn + 1);
+	err = ix->ops->iter_open(ix, NULL, from.b, from.n, to.b, to.n, true, &it);
+	if (err != STEME_OK)
+		return err;
+	while ((err = ix->ops->iter_next(ix, &it)) == STEME_OK) {
+		err = steme_key_parse_log(&first, it.key, it.klen);
+		if (err == STEME_OK && it.vlen % STEME_ID_LEN != 0)
+			err = STEME_ECORRUPT;
+		if (err != STEME_OK)
+			break;
+		if (lsn - first < it.vlen / STEME_ID_LEN) {
+			memcpy(id->b, it.val + (lsn - first) * STEME_ID_LEN,
+			    STEME_ID_LEN);
+			break;
+		}
+	}
+	ix->ops->iter_close(ix, &it);
+	/* genesis and envelopes have an lsn, but are no objects */
+	if (err == STEME_OK && steme_id_is_zero(id))
+		err = STEME_ENOTFOUND;
+	return err;
+}
+
+int
+steme_store_get_lsn(struct steme_store *s, uint64_t lsn, struct steme_record *r,
+    uint8_t **backing)
+{
+	struct steme_gen *g;
+	struct steme_id id;
+	int err;
+
+	*backing = NULL;
+	if (lsn == 0 || lsn > steme_store_lsn(s))
+		return STEME_ENOTFOUND;
+	g = steme_gen_get(s);
+	err = id_of_lsn(g->ix, lsn, &id);
+	if (err == STEME_OK)
+		err = steme_index_record(g->ix, &id, r, backing, NULL);
+	steme_gen_put(g);
+	return steme_store_index_error(s, err, "reading a record by its lsn");
+}
+
+int
+steme_store_name(struct steme_store *s, struct steme_str concept, uint64_t max_lsn,
+    struct steme_name *out)
+{
+	uint64_t visible = STEME_MIN(max_lsn, steme_store_lsn(s));
+	struct steme_gen *g = steme_gen_get(s);
+	struct steme_keybuf k;
+	uint8_t *val = NULL;
+	size_t len;
+	int err;
+
+	if (concept.n == 0 || concept.n > STEME_CONCEPT_MAX) {
+		err = STEME_ENOTFOUND;
+	} else {
+		steme_key_name(&k, concept);
+		err = g->ix->ops->get(g->ix, NULL, k.b, k.n, &val, &len);
+	}
+	steme_gen_put(g);
+	if (err == STEME_OK)
+		err = steme_name_decode(out, val, len);
+	free(val);
+	if (err == STEME_OK && out->first_lsn > visible)
+		err = STEME_ENOTFOUND;
+	return steme_store_index_error(s, err, "looking up a concept");
+}
+
+/* "parent/leaf", or leaf alone at the root.  False: longer than any concept. */
+static bool
+join(char out[STEME_CONCEPT_MAX + 1], struct steme_str parent, struct steme_str leaf,
+    struct steme_str *path)
+{
+	size_t n = 0;
+
+	if (parent.n + 1 + leaf.n > STEME_CONCEPT_MAX)
+		return false;
+	if (parent.n > 0) {
+		memcpy(out, parent.p, parent.n);
+		n = parent.n;
+		out[n++] = '/';
+	}
+	memcpy(out + n, leaf.p, leaf.n);
+	*path = (struct steme_str){ out, n + leaf.n };
+	return true;
+}
+
+static int
+name_of(struct steme_index *ix, struct steme_str path, struct steme_name *n)
+{
+	struct steme_keybuf k;
+	uint8_t *val = NULL;
+	size_t len;
+	int err;
+
+	steme_key_name(&k, path);
+	err = ix->ops->get(ix, NULL, k.b, k.n, &val, &len);
+	if (err == STEME_OK)
+		err = steme_name_decode(n, val, len);
+	free(val);
+	/* a folder entry without its name */
+	return err == STEME_ENOTFOUND ? STEME_ECORRUPT : err;
+}
+
+int
+steme_store_children(struct steme_store *s, struct steme_str parent,
+    uint64_t after_lsn, uint64_t max_lsn, steme_child_visit *visit, void *arg)
+{
+	uint64_t visible = STEME_MIN(max_lsn, steme_store_lsn(s)), lsn;
+	struct steme_gen *g = steme_gen_get(s);
+	struct steme_index *ix = g->ix;
+	char buf[STEME_CONCEPT_MAX + 1];
+	struct steme_keybuf from, to;
+	struct steme_str path, leaf;
+	struct steme_name n;
+	struct steme_iter it;
+	int err = STEME_OK, stopped = 0;
+
+	if (parent.n > STEME_CONCEPT_MAX)
+		goto out;
+	steme_key_range_children(&from, &to, parent, after_lsn);
+	err = ix->ops->iter_open(ix, NULL, from.b, from.n, to.b, to.n, false, &it);
+	if (err != STEME_OK)
+		goto out;
+	while ((err = ix->ops->iter_next(ix, &it)) == STEME_OK) {
+		err = steme_key_parse_child(&lsn, it.key, it.klen);
+		if (err != STEME_OK || lsn > visible)
+			break;
+		leaf = (struct steme_str){ (const char *)it.val, it.vlen };
+		err = join(buf, parent, leaf, &path) ? name_of(ix, path, &n) :
+		    STEME_ECORRUPT;
+		if (err != STEME_OK)
+			break;
+		stopped = visit(arg, leaf, lsn, n.has_assertions);
+		if (stopped != 0)
+			break;
+	}
+	ix->ops->iter_close(ix, &it);
+	if (err == STEME_ENOTFOUND)
+		err = STEME_OK;
+out:
+	steme_gen_put(g);
+	return stopped != 0 ? stopped :
+	    steme_store_index_error(s, err, "listing a folder");
+}
+
+/* One range of names: the concepts in it that assert, after `after`. */
+static int
+visit_names(struct steme_index *ix, const struct steme_keybuf *from,
+    const struct steme_keybuf *to, struct steme_str after, uint64_t visible,
+    steme_concept_visit *visit, void *arg, int *stopped)
+{
+	struct steme_str concept;
+	struct steme_iter it;
+	struct steme_name n;
+	int err;
+
+	err = ix->ops->iter_open(ix, NULL, from->b, from->n, to->b, to->n, false,
+	    &it);
+	if (err != STEME_OK)
+		return err;
+	while ((err = ix->ops->iter_next(ix, &it)) == STEME_OK) {
+		err = steme_key_parse_name(&concept, it.key, it.klen);
+		if (err == STEME_OK)
+			err = steme_name_decode(&n, it.val, it.vlen);
+		if (err != STEME_OK)
+			break;
+		if (!n.has_assertions || n.first_lsn > visible ||
+		    (after.n > 0 && steme_str_cmp(concept, after) <= 0))
+			continue;
+		if ((*stopped = visit(arg, concept)) != 0)
+			break;
+	}
+	ix->ops->iter_close(ix, &it);
+	return err == STEME_ENOTFOUND ? STEME_OK : err;
+}
+
+int
+steme_store_concepts(struct steme_store *s, struct steme_str prefix,
+    struct steme_str after, uint64_t max_lsn, steme_concept_visit *visit, void *arg)
+{
+	uint64_t visible = STEME_MIN(max_lsn, steme_store_lsn(s));
+	struct steme_gen *g = steme_gen_get(s);
+	struct steme_keybuf from, to, own, next;
+	int err = STEME_OK, stopped = 0;
+
+	if (prefix.n > STEME_CONCEPT_MAX || after.n > STEME_CONCEPT_MAX)
+		goto out;
+	/* the prefix itself, which sorts before everything below it */
+	if (prefix.n > 0) {
+		steme_key_name(&own, prefix);
+		next = own;
+		next.b[next.n++] = 0;
+		err = visit_names(g->ix, &own, &next, after, visible, visit, arg,
+		    &stopped);
+	}
+	if (err != STEME_OK || stopped != 0)
+		goto out;
+	steme_key_range_names(&from, &to, prefix);
+	if (after.n > 0) {
+		steme_key_name(&own, after);
+		if (own.n > from.n || memcmp(own.b, from.b,
+		    STEME_MIN(own.n, from.n)) > 0)
+			from = own;
+	}
+	err = visit_names(g->ix, &from, &to, after, visible, visit, arg, &stopped);
+out:
+	steme_gen_put(g);
+	return stopped != 0 ? stopped :
+	    steme_store_index_error(s, err, "listing concepts");
+}
+
+/* ---- lists ---- */
+
+/* One chunk of 'L': calls visit for its records in [next, visible]. */
+static int
+visit_chunk(struct steme_index *ix, const struct steme_iter *it, uint64_t *next,
+    uint64_t visible, steme_record_visit *visit, void *arg, int *stopped)
+{
+	struct steme_record r;
+	struct steme_id id;
+	uint8_t *backing;
+	uint64_t first;
+	int err = steme_key_parse_log(&first, it->key, it->klen);
+
+	if (err != STEME_OK || it->vlen % STEME_ID_LEN != 0)
+		return STEME_ECORRUPT;
+	for (size_t i = 0; i < it->vlen / STEME_ID_LEN; i++) {
+		if (first + i < *next)
+			continue;
+		if (first + i > visible)
+			break;
+		*next = first + i + 1;
+		memcpy(id.b, it->val + i * STEME_ID_LEN, STEME_ID_LEN);
+		if (steme_id_is_zero(&id))
+			continue;
+		err = steme_index_record(ix, &id, &r, &backing, NULL);
+		if (err == STEME_ENOTFOUND)
+			err = STEME_ECORRUPT;
+		if (err == STEME_OK)
+			*stopped = visit(arg, &r);
+		free(backing);
+		if (err != STEME_OK || *stopped != 0)
+			return err;
+	}
+	return STEME_OK;
+}
+
+int
+steme_store_log(struct steme_store *s, uint64_t from_lsn, uint64_t max_lsn,
+    steme_record_visit *visit, void *arg)
+{
+	uint64_t visible = STEME_MIN(max_lsn, steme_store_lsn(s)), next = from_lsn;
+	struct steme_gen *g = steme_gen_get(s);
+	struct steme_index *ix = g->ix;
+	struct steme_keybuf from, to;
+	struct steme_iter it;
+	int err, stopped = 0;
+
+	steme_key_log(&from, from_lsn >= STEME_LIST_CHUNK ?
+	    from_lsn - STEME_LIST_CHUNK + 1 : 0);
+	steme_key_log(&to, visible + 1);
+	err = ix->ops->iter_open(ix, NULL, from.b, from.n, to.b, to.n, false, &it);
+	if (err != STEME_OK)
+		goto out;
+	while (stopped == 0 && (err = ix->ops->iter_next(ix, &it)) == STEME_OK)
+		if ((err = visit_chunk(ix, &it, &next, visible, visit, arg,
+		    &stopped)) != STEME_OK)
+			break;
+	ix->ops->iter_close(ix, &it);
+	if (err == STEME_ENOTFOUND)
+		err = STEME_OK;
+out:
+	steme_gen_put(g);
+	return stopped != 0 ? stopped :
+	    steme_store_index_error(s, err, "reading the log order");
+}
+
+/*
+ * The lsns of a list, ascending, from from_lsn on.  Chunks of an earlier run may overlap
+ * those of a replay; each covers all lsns between its first and its last, so
+ * whatever is not above the last one told has been told.
+ */
+static int
+visit_list(struct steme_store *s, const struct steme_keybuf *from,
+    const struct steme_keybuf *to, uint64_t from_lsn, steme_lsn_visit *visit,
+    void *arg)
+{
+	uint64_t visible = steme_store_lsn(s), next = from_lsn;
+	struct steme_gen *g = steme_gen_get(s);
+	struct steme_index *ix = g->ix;
+	struct steme_iter it;
+	int err, stopped = 0;
+
+	err = ix->ops->iter_open(ix, NULL, from->b, from->n, to->b, to->n, false,
+	    &it);
+	if (err != STEME_OK)
+		goto out;
+	while (stopped == 0 && (err = ix->ops->iter_next(ix, &it)) == STEME_OK) {
+		struct steme_rd rd = steme_rd_from(it.val, it.vlen);
+
+		while (rd.n > 0 && stopped == 0) {
+			uint64_t lsn = steme_rd_le(&rd, 8);
+
+			if (!steme_rd_ok(&rd) || lsn > visible)
+				break;
+			if (lsn < next)
+				continue;
+			next = lsn + 1;
+			stopped = visit(arg, lsn);
+		}
+		if (!steme_rd_ok(&rd)) {
+			err = STEME_ECORRUPT;
+			break;
+		}
+	}
+	ix->ops->iter_close(ix, &it);
+	if (err == STEME_ENOTFOUND)
+		err = STEME_OK;
+out:
+	steme_gen_put(g);
+	return stopped != 0 ? stopped :
+	    steme_store_index_error(s, err, "reading a list");
+}
+
+/* Where a list must be read from so that no chunk with from_lsn is missed. */
+static uint64_t
+list_start(uint64_t from_lsn)
+{
+	return from_lsn > STEME_GROUP_RECORDS ? from_lsn - STEME_GROUP_RECORDS : 0;
+}
+
+int
+steme_store_by_agent(struct steme_store *s, const struct steme_id *agent,
+    uint64_t from_lsn, steme_lsn_visit *visit, void *arg)
+{
+	struct steme_keybuf from, to;
+
+	steme_key_agent(&from, agent, list_start(from_lsn));
+	steme_key_agent(&to, agent, UINT64_MAX);
+	return visit_list(s, &from, &to, from_lsn, visit, arg);
+}
+
+int
+steme_store_by_source(struct steme_store *s, struct steme_str source,
+    uint64_t from_lsn, steme_lsn_visit *visit, void *arg)
+{
+	struct steme_keybuf from, to;
+	uint8_t h[16];
+
+	steme_source_hash16(h, source);
+	steme_key_source(&from, h, list_start(from_lsn));
+	steme_key_source(&to, h, UINT64_MAX);
+	return visit_list(s, &from, &to, from_lsn, visit, arg);
+}
+
+/* ---- the world ---- */
+
+const struct steme_world *
+steme_store_world(struct steme_store *s, struct steme_bounds *b)
+{
+	b->max_lsn = STEME_MIN(b->max_lsn, steme_store_lsn(s));
+	return steme_world_at(s->globals, b);
+}
+
+uint64_t
+steme_store_globals_version(struct steme_store *s, const struct steme_bounds *b,
+    uint64_t *hlc)
+{
+	struct steme_bounds in = *b;
+	struct steme_record r;
+	uint8_t *backing;
+	uint64_t lsn;
+
+	in.max_lsn = STEME_MIN(in.max_lsn, steme_store_lsn(s));
+	lsn = steme_globals_lsn_at(s->globals, &in);
+	*hlc = 0;
+	if (lsn == 0)
+		return 0;
+	pthread_mutex_lock(&s->mu);
+	if (s->globals_lsn == lsn)
+		*hlc = s->globals_hlc;
+	pthread_mutex_unlock(&s->mu);
+	if (*hlc != 0)
+		return lsn;
+	if (steme_store_get_lsn(s, lsn, &r, &backing) != STEME_OK)
+		return lsn;
+	*hlc = r.hlc;
+	free(backing);
+	pthread_mutex_lock(&s->mu);
+	s->globals_lsn = lsn;
+	s->globals_hlc = *hlc;
+	pthread_mutex_unlock(&s->mu);
+	return lsn;
+}

@@ -1,0 +1,504 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * rebuild.c - the whole index again from the log: offline, with nobody running, and
+ * online, beside the one that goes on serving.
+ */
+#include "config.h"
+#include "core/check.h"
+#include "core/store_impl.h"
+#include "core/log.h"
+#include "core/wr.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Rounds of catching up with the log before writes have to wait. */
+#define CATCH_UP_ROUNDS	5
+#define CATCH_UP_NEAR	2000
+
+int
+steme_log_tables(struct steme_store *s, struct steme_segments ***out, size_t *n,
+    struct steme_why *why)
+{
+	size_t want = 1;
+	struct steme_segments **t;
+	const char *dir;
+	int err;
+
+	*out = NULL;
+	*n = 0;
+	while (s->more_wal_dirs != NULL && s->more_wal_dirs[want - 1] != NULL)
+		want++;
+	if ((t = calloc(want, sizeof(*t))) == NULL)
+		return steme_fail(why, STEME_ENOMEM, "out of memory");
+	for (size_t i = 0; i < want; i++) {
+		dir = i == 0 ? s->wal_dir : s->more_wal_dirs[i - 1];
+		err = steme_segments_local(&t[i], s->io, dir, false, why);
+		if (err != STEME_OK) {
+			steme_log_tables_close(t, i);
+			return err;
+		}
+	}
+	*out = t;
+	*n = want;
+	return STEME_OK;
+}
+
+void
+steme_log_tables_close(struct steme_segments **t, size_t n)
+{
+	for (size_t i = 0; t != NULL && i < n; i++)
+		steme_segments_close(t[i]);
+	free(t);
+}
+
+/* The numbers of the first and the last segment, for progress.  False: there is none. */
+static bool
+extent(struct steme_segments *const *t, size_t n, uint64_t *first, uint64_t *last)
+{
+	struct steme_segment_info *list;
+	size_t len;
+
+	*first = UINT64_MAX;
+	*last = 0;
+	for (size_t i = 0; i < n; i++) {
+		list = NULL;
+		len = 0;
+		if (t[i]->ops->list(t[i], &list, &len) == STEME_OK && len > 0) {
+			if (list[0].number < *first)
+				*first = list[0].number;
+			if (list[len - 1].number > *last)
+				*last = list[len - 1].number;
+		}
+		free(list);
+	}
+	return *last != 0;
+}
+
+/*
+ * What an earlier process wrote may be in the page cache only.  What is read here should
+ * be on disk; that it is cannot be known, so the last group is left to the next
+ * start (steme_rebuild_scan()), and a failure here is none.
+ */
+static void
+sync_newest(struct steme_store *s, struct steme_segments *t, uint64_t number)
+{
+	char path[PATH_MAX];
+	int fd;
+
+	t->ops->name(t, number, path, sizeof(path));
+	fd = s->io->ops->open(s->io, path, O_RDONLY, 0);
+	if (fd < 0)
+		return;
+	s->io->ops->datasync(s->io, fd);
+	s->io->ops->close(s->io, fd);
+}
+
+/* All records of the tables from the feed's place to its stop_lsn, or to the end. */
+static int
+scan(struct steme_segments *const *t, size_t n, struct steme_feed *f,
+    struct steme_wal_pos from, struct steme_why *why)
+{
+	int err = steme_wal_scan(t, n, from, steme_feed_visit, steme_feed_trouble, f,
+	    why);
+
+	if (err == STEME_FEED_STOP)
+		return STEME_OK;
+	if (err != STEME_OK && f->why.text[0] != '\0')
+		steme_fail(why, err, "%s", f->why.text);
+	return err;
+}
+
+int
+steme_rebuild_scan(struct steme_store *s, struct steme_index *ix,
+    struct steme_applied *at, struct steme_why *why)
+{
+	static const struct steme_applied start = { .next_lsn = 1 };
+	struct steme_segments **t = NULL;
+	struct steme_feed f = {0};
+	struct steme_applied end;
+	uint64_t first, last;
+	size_t n = 0;
+	int err;
+
+	*at = start;
+	if ((err = steme_log_tables(s, &t, &n, why)) != STEME_OK)
+		return err;
+	if (!extent(t, n, &first, &last))
+		goto out;
+	sync_newest(s, t[0], last);
+	err = steme_feed_init(&f, ix, &start, STEME_KNOWN_REBUILD);
+	if (err != STEME_OK)
+		goto out;
+	f.first_segment = first;
+	f.last_segment = last;
+	f.accept_gaps = s->accept_gaps;
+	f.progress = s->progress;
+	f.arg = s->arg;
+	err = scan(t, n, &f, (struct steme_wal_pos){ 0, 0, 0 }, why);
+	if (err != STEME_OK)
+		goto out;
+	if ((err = steme_feed_end(&f, &end)) == STEME_OK)
+		err = ix->ops->checkpoint(ix);
+	if (err == STEME_OK && f.records > 0) {
+		*at = f.at_group;
+		at->number = end.number;
+		at->segment = f.group.segment;
+		at->offset = f.group.offset;
+		err = steme_checkpoint_put(ix, at, true);
+	}
+	if (err != STEME_OK) {
+		steme_fail(why, err, "the new index could not be written: %s",
+		    steme_strerror(err));
+		goto out;
+	}
+	s->counts = end.counts;
+	s->apply.at = end;
+	if (f.has_genesis)
+		s->genesis = f.genesis;
+	s->has_genesis = f.has_genesis;
+	s->replayed_records = f.records;
+out:
+	steme_feed_fini(&f);
+	steme_log_tables_close(t, n);
+	return err;
+}
+
+/* ---- offline ---- */
+
+static int
+check_empty(const char *dir, struct steme_why *why)
+{
+	DIR *d = opendir(dir);
+	const struct dirent *e;
+	int err = STEME_OK;
+
+	if (d == NULL && errno == ENOENT)
+		return STEME_OK;
+	if (d == NULL)
+		return steme_fail(why, steme_err_from_errno(errno),
+		    "%s cannot be read: %s", dir, strerror(errno));
+	while (err == STEME_OK && (e = readdir(d)) != NULL)
+		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0 &&
+		    strcmp(e->d_name, "lost+found") != 0)
+			err = steme_fail(why, STEME_EEXIST, "%s is not empty (%s): "
+			    "move it away first, as in mv %s %s.old", dir,
+			    e->d_name, dir, dir);
+	closedir(d);
+	return err;
+}
+
+/* The folder and its files get the owner of the log, whoever ran the rebuild. */
+static int
+give_to_owner(const char *wal_dir, const char *kv_dir, struct steme_why *why)
+{
+	struct stat st;
+	const struct dirent *e;
+	DIR *d = NULL;
+	int bad;
+
+	if (stat(wal_dir, &st) != 0 || (d = opendir(kv_dir)) == NULL)
+		return steme_fail(why, steme_err_from_errno(errno),
+		    "%s: %s", d == NULL ? kv_dir : wal_dir, strerror(errno));
+	bad = fchown(dirfd(d), st.st_uid, st.st_gid);
+	while (bad == 0 && (e = readdir(d)) != NULL)
+		if (e->d_name[0] != '.')
+			bad = fchownat(dirfd(d), e->d_name, st.st_uid, st.st_gid,
+			    AT_SYMLINK_NOFOLLOW);
+	closedir(d);
+	return bad == 0 ? STEME_OK : steme_fail(why, steme_err_from_errno(errno),
+	    "the files in %s cannot be given to the owner of %s: %s", kv_dir,
+	    wal_dir, strerror(errno));
+}
+
+static int
+put_new_meta(struct steme_store *s, struct steme_index *ix, bool told, int64_t us,
+    uint64_t assertions)
+{
+	struct steme_batch *b = steme_batch_new();
+	struct steme_buf g = {0};
+	uint8_t v[25];
+	int err = STEME_ENOMEM;
+
+	if (b == NULL)
+		return err;
+	steme_put_le(v, STEME_INDEX_FORMAT, 4);
+	steme_meta_put(b, "format", v, 4);
+	steme_put_le(v, (uint64_t)steme_wall_us(s->clock), 8);
+	steme_meta_put(b, "created", v, 8);
+	s->rebuilt = (struct steme_meta_rebuilt){ steme_wall_us(s->clock), assertions,
+	    (uint64_t)us / 1000, told };
+	steme_rebuilt_encode(v, &s->rebuilt);
+	steme_meta_put(b, "rebuilt", v, sizeof(v));
+	steme_genesis_encode(&g, &s->genesis);
+	steme_meta_put(b, "genesis", g.data, g.len);
+	if ((err = steme_buf_err(&g)) == STEME_OK &&
+	    (err = steme_batch_err(b)) == STEME_OK)
+		err = ix->ops->write(ix, b, true);
+	steme_buf_fini(&g);
+	steme_batch_free(b);
+	return err;
+}
+
+/* The lock of the log, held while the rebuild runs; *out is closed by the caller. */
+static int
+lock_log(struct steme_store *s, struct steme_segments **out, struct steme_why *why)
+{
+	uint64_t first, last;
+	int err = steme_segments_local(out, s->io, s->wal_dir, false, why);
+
+	if (err != STEME_OK)
+		return err;
+	if ((err = (*out)->ops->lock(*out, why)) != STEME_OK)
+		return err;
+	if (!extent(out, 1, &first, &last) && s->more_wal_dirs == NULL)
+		return steme_fail(why, STEME_ENOTFOUND,
+		    "there is no log in %s", s->wal_dir);
+	return STEME_OK;
+}
+
+static int
+rebuild_into(struct steme_store *s, const struct steme_store_opts *o,
+    struct steme_applied *result, uint64_t *us, struct steme_why *why)
+{
+	int64_t start = steme_mono_us(s->clock);
+	struct steme_applied at;
+	struct steme_index *ix;
+	int err;
+
+	err = o->index != NULL ? steme_gen_borrow(&s->gen, o->index) :
+	    steme_gen_open(&s->gen, s, s->kv_dir, why);
+	if (err != STEME_OK)
+		return err;
+	ix = s->gen->ix;
+	steme_log_index_start(true, "asked for", 1);
+	if ((err = steme_rebuild_scan(s, ix, &at, why)) != STEME_OK)
+		return err;
+	*result = s->apply.at;
+	*us = (uint64_t)(steme_mono_us(s->clock) - start);
+	if (!s->has_genesis)
+		steme_new_genesis(s, &o->operator_, 0);
+	err = put_new_meta(s, ix, false, (int64_t)*us, result->counts.assertions);
+	if (err != STEME_OK)
+		return steme_fail(why, err, "the new index could not be written: %s",
+		    steme_strerror(err));
+	steme_log_index_done(&result->counts, true, s->replayed_records,
+	    (int64_t)*us);
+	return STEME_OK;
+}
+
+int
+steme_rebuild_offline(const struct steme_store_opts *o, struct steme_applied *result,
+    uint64_t *us, struct steme_why *why)
+{
+	struct steme_segments *locked = NULL;
+	struct steme_store *s = NULL;
+	int err;
+
+	memset(result, 0, sizeof(*result));
+	*us = 0;
+	if ((err = steme_store_new(&s, o)) != STEME_OK)
+		return steme_fail(why, err, "out of memory");
+	if ((err = lock_log(s, &locked, why)) != STEME_OK)
+		goto out;
+	if (o->index == NULL && (err = check_empty(s->kv_dir, why)) != STEME_OK)
+		goto out;
+	err = rebuild_into(s, o, result, us, why);
+	if (s->gen != NULL)
+		steme_gen_put(s->gen);
+	s->gen = NULL;
+	/* half an index must not be taken for one */
+	if (err != STEME_OK && o->index == NULL)
+		steme_kv_remove(s->kv_dir, NULL);
+	if (err == STEME_OK && o->index == NULL)
+		err = give_to_owner(s->wal_dir, s->kv_dir, why);
+out:
+	steme_segments_close(locked);
+	steme_store_free(s);
+	return err;
+}
+
+/* ---- online ---- */
+
+struct online {
+	struct steme_gen *gen;		/* the new one */
+	struct steme_feed f;
+	struct steme_segments **tables;
+	size_t ntables;
+	bool mem;			/* the store's index is the caller's */
+};
+
+static int
+online_open(struct steme_store *s, struct online *on, struct steme_why *why)
+{
+	static const struct steme_applied start = { .next_lsn = 1 };
+	struct steme_index *ix;
+	char fresh[PATH_MAX];
+	int err;
+
+	if ((err = steme_log_tables(s, &on->tables, &on->ntables, why)) != STEME_OK)
+		return err;
+	on->mem = !s->gen->owned;
+	if (on->mem) {
+		if ((err = steme_index_mem(&ix)) != STEME_OK)
+			return err;
+		if ((err = steme_gen_borrow(&on->gen, ix)) != STEME_OK) {
+			ix->ops->close(ix);
+			return err;
+		}
+		on->gen->owned = true;
+	} else {
+		steme_kv_new_path(s, fresh);
+		if ((err = steme_kv_remove(fresh, why)) != STEME_OK ||
+		    (err = steme_gen_open(&on->gen, s, fresh, why)) != STEME_OK)
+			return err;
+	}
+	err = steme_feed_init(&on->f, on->gen->ix, &start, STEME_KNOWN_REBUILD);
+	on->f.accept_gaps = s->accept_gaps;
+	on->f.permille = &s->rebuild_permille;
+	extent(on->tables, on->ntables, &on->f.first_segment, &on->f.last_segment);
+	return err;
+}
+
+/* Feeds what the log has up to stop_lsn, which is durable. */
+static int
+catch_up(struct online *on, uint64_t stop_lsn, struct steme_why *why)
+{
+	struct steme_wal_pos from = on->f.group;
+
+	if (on->f.apply.at.next_lsn >= stop_lsn)
+		return STEME_OK;
+	from.lsn = on->f.apply.at.next_lsn;
+	on->f.stop_lsn = stop_lsn;
+	return scan(on->tables, on->ntables, &on->f, from, why);
+}
+
+/* The last step, as the leader: nothing more comes, the new index takes over. */
+static int
+online_swap(struct steme_store *s, struct online *on, int64_t start,
+    struct steme_why *why)
+{
+	struct steme_wal_pos end = steme_wal_end(s->wal);
+	struct steme_index *ix = on->gen->ix;
+	struct steme_applied at;
+	struct steme_gen *old;
+	int err;
+
+	if ((err = catch_up(on, s->apply.at.next_lsn, why)) != STEME_OK)
+		return err;
+	if ((err = steme_feed_end(&on->f, &at)) != STEME_OK)
+		return err;
+	if (at.counts.objects < s->apply.at.counts.objects && !s->accept_gaps)
+		return steme_fail(why, STEME_EGAP, "the log gives %" PRIu64
+		    " objects, the index holds %" PRIu64 ": part of the log is "
+		    "missing; the index stays as it is", at.counts.objects,
+		    s->apply.at.counts.objects);
+	at.segment = end.segment;
+	at.offset = end.offset;
+	at.hlc = s->apply.at.hlc;
+	at.next_lsn = s->apply.at.next_lsn;
+	if ((err = put_new_meta(s, ix, true, steme_mono_us(s->clock) - start,
+	    at.counts.assertions)) != STEME_OK ||
+	    (err = ix->ops->checkpoint(ix)) != STEME_OK ||
+	    (err = steme_checkpoint_put(ix, &at, true)) != STEME_OK)
+		return err;
+	old = s->gen;
+	/* crash here: the old index is in its place, and right */
+	if (!on->mem && (err = steme_kv_swap(s, old, why)) != STEME_OK)
+		return err;
+	steme_mark_rebuild(s, false);
+	steme_apply_fini(&s->apply);
+	steme_known_clear(s->known);
+	err = steme_apply_init(&s->apply, ix, s->known, &at);
+	pthread_mutex_lock(&s->gen_mu);
+	s->gen = on->gen;
+	pthread_mutex_unlock(&s->gen_mu);
+	on->gen = NULL;
+	s->checkpoint = at;
+	s->checkpoint_put_bytes = s->space_put_bytes = 0;
+	pthread_mutex_lock(&s->mu);
+	s->counts = at.counts;
+	pthread_mutex_unlock(&s->mu);
+	atomic_store(&s->index_error, false);
+	steme_gen_put(old);
+	return err;
+}
+
+static int
+online(struct steme_store *s, struct online *on, struct steme_why *why)
+{
+	int64_t start = steme_mono_us(s->clock);
+	struct steme_counts c;
+	uint64_t stop;
+	int err;
+
+	steme_log_index_start(true, "asked for; the old one serves until then", 1);
+	if ((err = online_open(s, on, why)) != STEME_OK)
+		return err;
+	for (int i = 0; i < CATCH_UP_ROUNDS; i++) {
+		stop = steme_store_lsn(s) + 1;
+		if ((err = catch_up(on, stop, why)) != STEME_OK)
+			return err;
+		if (steme_store_lsn(s) + 1 - stop < CATCH_UP_NEAR)
+			break;
+	}
+	/* most of the work of the checkpoint, while writes go on */
+	if ((err = on->gen->ix->ops->checkpoint(on->gen->ix)) != STEME_OK)
+		return err;
+	steme_lead_acquire(s);
+	err = online_swap(s, on, start, why);
+	c = s->apply.at.counts;
+	steme_lead_release(s);
+	if (err == STEME_OK)
+		steme_log_index_done(&c, true, on->f.records,
+		    steme_mono_us(s->clock) - start);
+	return err;
+}
+
+int
+steme_store_rebuild_online(struct steme_store *s, struct steme_why *why)
+{
+	struct steme_why local = { "" };
+	struct online on = {0};
+	bool idle = false;
+	char fresh[PATH_MAX];
+	int err;
+
+	if (why == NULL)
+		why = &local;
+	why->text[0] = '\0';
+	if (!atomic_compare_exchange_strong(&s->rebuilding, &idle, true))
+		return steme_fail(why, STEME_EBUSY, "a rebuild is running already");
+	atomic_store(&s->rebuild_permille, 0);
+	pthread_mutex_lock(&s->upkeep_mu);
+	err = online(s, &on, why);
+	steme_feed_fini(&on.f);
+	if (on.gen != NULL) {
+		if (!on.mem) {
+			steme_kv_new_path(s, fresh);
+			snprintf(on.gen->destroy, sizeof(on.gen->destroy), "%s",
+			    fresh);
+		}
+		steme_gen_put(on.gen);
+	}
+	steme_log_tables_close(on.tables, on.ntables);
+	pthread_mutex_unlock(&s->upkeep_mu);
+	atomic_store(&s->rebuild_permille, 1000);
+	atomic_store(&s->rebuilding, false);
+	if (err == STEME_OK)
+		return STEME_OK;
+	if (why->text[0] == '\0')
+		steme_fail(why, err, "the new index could not be written: %s",
+		    steme_strerror(err));
+	steme_log(STEME_ERROR | STEME_LOG_STORAGE, "Error: StorageError: storage: "
+	    "index rebuild failed: %s", why->text);
+	return err;
+}

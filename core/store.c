@@ -1,0 +1,588 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* store.c - opening, closing, state and upkeep of a store. */
+#include "config.h"
+#include "core/store_impl.h"
+#include "core/log.h"
+#include "core/rd.h"
+#include "core/util.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <time.h>
+#include <unistd.h>
+
+#define LOST_EVERY_US	(INT64_C(30) * 1000000)
+
+/* ---- generations of the index ---- */
+
+int
+steme_gen_borrow(struct steme_gen **out, struct steme_index *ix)
+{
+	struct steme_gen *g = calloc(1, sizeof(*g));
+
+	*out = g;
+	if (g == NULL)
+		return STEME_ENOMEM;
+	g->ix = ix;
+	g->dirfd = -1;
+	atomic_init(&g->refs, 1);
+	return STEME_OK;
+}
+
+/*
+ * LevelDB is told a name that goes by descriptor, because it opens files as it needs
+ * them, and an online rebuild renames the folder under it.
+ */
+int
+steme_gen_open(struct steme_gen **out, const struct steme_store *s, const char *dir,
+    struct steme_why *why)
+{
+	struct steme_index_opts o = { .write_buffer = s->write_buffer,
+	    .block_cache = s->block_cache, .paranoid = true };
+	struct steme_gen *g = NULL;
+	char path[64];
+	int err;
+
+	*out = NULL;
+	if (mkdir(dir, 0750) != 0 && errno != EEXIST)
+		return steme_fail(why, steme_err_from_errno(errno),
+		    "%s cannot be made: %s", dir, strerror(errno));
+	if ((err = steme_gen_borrow(&g, NULL)) != STEME_OK)
+		return steme_fail(why, err, "out of memory");
+	g->owned = true;
+	g->dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (g->dirfd < 0) {
+		err = steme_fail(why, steme_err_from_errno(errno),
+		    "%s cannot be opened: %s", dir, strerror(errno));
+		goto out;
+	}
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", g->dirfd);
+	err = steme_index_leveldb(&g->ix, path, &o, why);
+	if (err != STEME_OK)
+		goto out;
+	*out = g;
+	g = NULL;
+out:
+	if (g != NULL)
+		steme_gen_put(g);
+	return err;
+}
+
+struct steme_gen *
+steme_gen_get(struct steme_store *s)
+{
+	struct steme_gen *g;
+
+	pthread_mutex_lock(&s->gen_mu);
+	g = s->gen;
+	atomic_fetch_add_explicit(&g->refs, 1, memory_order_relaxed);
+	pthread_mutex_unlock(&s->gen_mu);
+	return g;
+}
+
+void
+steme_gen_put(struct steme_gen *g)
+{
+	struct steme_why why = { "" };
+
+	if (atomic_fetch_sub_explicit(&g->refs, 1, memory_order_acq_rel) != 1)
+		return;
+	if (g->owned && g->ix != NULL)
+		g->ix->ops->close(g->ix);
+	if (g->dirfd >= 0)
+		close(g->dirfd);
+	if (g->destroy[0] != '\0' &&
+	    steme_kv_remove(g->destroy, &why) != STEME_OK)
+		steme_log(STEME_WARN | STEME_LOG_STORAGE,
+		    "index: the old one is left behind: %s", why.text);
+	free(g);
+}
+
+/* ---- open and close ---- */
+
+static char **
+copy_list(const char *const *list)
+{
+	size_t n = 0;
+	char **out;
+
+	while (list[n] != NULL)
+		n++;
+	if ((out = calloc(n + 1, sizeof(*out))) == NULL)
+		return NULL;
+	for (size_t i = 0; i < n; i++)
+		out[i] = strdup(list[i]);
+	return out;
+}
+
+static void
+free_list(char **list)
+{
+	for (size_t i = 0; list != NULL && list[i] != NULL; i++)
+		free(list[i]);
+	free(list);
+}
+
+/* A store that touched nothing yet. */
+int
+steme_store_new(struct steme_store **out, const struct steme_store_opts *o)
+{
+	struct steme_store *s = calloc(1, sizeof(*s));
+	pthread_condattr_t mono;
+
+	*out = NULL;
+	if (s == NULL)
+		return STEME_ENOMEM;
+	pthread_mutex_init(&s->gen_mu, NULL);
+	pthread_mutex_init(&s->mu, NULL);
+	pthread_mutex_init(&s->upkeep_mu, NULL);
+	pthread_cond_init(&s->work, NULL);
+	pthread_cond_init(&s->lead_free, NULL);
+	pthread_condattr_init(&mono);
+	pthread_condattr_setclock(&mono, CLOCK_MONOTONIC);
+	pthread_cond_init(&s->more, &mono);
+	pthread_condattr_destroy(&mono);
+	s->tail = &s->head;
+	s->io = o->io != NULL ? o->io : &steme_io_posix;
+	s->clock = o->clock != NULL ? o->clock : &steme_clock_system;
+	s->segment_bytes = o->segment_bytes;
+	s->group_max_wait_ms = o->group_max_wait_ms;
+	s->group_max_bytes = o->group_max_bytes != 0 ? o->group_max_bytes : 1 << 20;
+	s->group_max_bytes = STEME_MIN(s->group_max_bytes, STEME_GROUP_BYTES);
+	s->value_max = o->value_max != 0 ? o->value_max : 64 << 10;
+	s->write_buffer = o->write_buffer;
+	s->block_cache = o->block_cache;
+	s->accept_gaps = o->accept_gaps;
+	s->progress = o->progress;
+	s->on_commit = o->on_commit;
+	s->arg = o->arg;
+	s->wal_dir = strdup(o->wal_dir);
+	s->kv_dir = o->kv_dir == NULL ? NULL : strdup(o->kv_dir);
+	s->more_wal_dirs = o->more_wal_dirs == NULL ? NULL :
+	    copy_list(o->more_wal_dirs);
+	if (s->wal_dir == NULL || (o->kv_dir != NULL && s->kv_dir == NULL) ||
+	    (o->more_wal_dirs != NULL && s->more_wal_dirs == NULL)) {
+		steme_store_free(s);
+		return STEME_ENOMEM;
+	}
+	*out = s;
+	return STEME_OK;
+}
+
+void
+steme_store_free(struct steme_store *s)
+{
+	steme_wal_close(s->wal);
+	if (s->gen != NULL)
+		steme_gen_put(s->gen);
+	steme_apply_fini(&s->apply);
+	steme_known_free(s->known);
+	steme_group_free(s->group);
+	steme_globals_free(s->globals);
+	steme_changes_close(s->changes);
+	free(s->wal_dir);
+	free(s->kv_dir);
+	free_list(s->more_wal_dirs);
+	pthread_cond_destroy(&s->work);
+	pthread_cond_destroy(&s->lead_free);
+	pthread_cond_destroy(&s->more);
+	pthread_mutex_destroy(&s->mu);
+	pthread_mutex_destroy(&s->gen_mu);
+	pthread_mutex_destroy(&s->upkeep_mu);
+	free(s);
+}
+
+/* All that lenses know besides candidates, from the 'G' entries. */
+static int
+load_globals(struct steme_store *s)
+{
+	struct steme_index *ix = s->gen->ix;
+	struct steme_keybuf from, to;
+	struct steme_record r;
+	struct steme_object o;
+	struct steme_iter it;
+	struct steme_id id;
+	uint8_t *backing;
+	int err;
+
+	steme_key_range_family(&from, &to, 'G');
+	err = ix->ops->iter_open(ix, NULL, from.b, from.n, to.b, to.n, false, &it);
+	if (err != STEME_OK)
+		return err;
+	while ((err = ix->ops->iter_next(ix, &it)) == STEME_OK) {
+		backing = NULL;
+		err = steme_key_parse_global(&id, it.key, it.klen);
+		if (err == STEME_OK)
+			err = steme_index_record(ix, &id, &r, &backing, NULL);
+		if (err == STEME_OK)
+			err = steme_object_of(&o, &r, NULL);
+		if (err == STEME_OK && steme_globals_wants(&o))
+			err = steme_globals_add(s->globals, &r, &o);
+		free(backing);
+		if (err != STEME_OK)
+			break;
+	}
+	ix->ops->iter_close(ix, &it);
+	if (err == STEME_ENOTFOUND)
+		return STEME_OK;
+	return steme_store_index_error(s, err, "loading trust, aliases and epochs");
+}
+
+int
+steme_store_open(struct steme_store **out, const struct steme_store_opts *o,
+    struct steme_why *why)
+{
+	struct steme_why local = { "" };
+	struct steme_store *s = NULL;
+	int err;
+
+	*out = NULL;
+	if (why == NULL)
+		why = &local;
+	if ((err = steme_store_new(&s, o)) != STEME_OK)
+		return steme_fail(why, err, "out of memory");
+	if ((err = steme_recover(s, o, why)) != STEME_OK)
+		goto out;
+	why->text[0] = '\0';
+	err = STEME_ENOMEM;
+	s->globals = steme_globals_new(&s->genesis.operator_);
+	if (s->globals == NULL || steme_group_new(&s->group) != STEME_OK)
+		goto out;
+	if ((err = load_globals(s)) != STEME_OK)
+		goto out;
+	err = steme_changes_create(&s->changes, o->changes_path);
+	if (err != STEME_OK)
+		goto out;
+	s->hlc_last = s->hlc = s->apply.at.hlc;
+	s->counts = s->apply.at.counts;
+	s->checkpoint_us = steme_mono_us(s->clock);
+	atomic_store(&s->lsn, s->apply.at.next_lsn - 1);
+	steme_store_count_lost(s);
+	err = STEME_ENOMEM;
+	if (pthread_create(&s->committer, NULL, steme_committer, s) != 0)
+		goto out;
+	s->has_committer = true;
+	*out = s;
+	s = NULL;
+	err = STEME_OK;
+out:
+	if (err != STEME_OK && why->text[0] == '\0')
+		steme_fail(why, err, "the store cannot be opened: %s",
+		    steme_strerror(err));
+	if (s != NULL)
+		steme_store_free(s);
+	return err;
+}
+
+/* Everything so far is durable in the index.  For close: nobody else is there. */
+static void
+last_checkpoint(struct steme_store *s)
+{
+	struct steme_index *ix = s->gen->ix;
+	int err;
+
+	if (s->writes == STEME_WRITES_FAILED ||
+	    s->checkpoint.number == s->apply.at.number)
+		return;
+	err = ix->ops->checkpoint(ix);
+	if (err == STEME_OK)
+		err = steme_checkpoint_put(ix, &s->apply.at, true);
+	if (err != STEME_OK)
+		steme_log(STEME_WARN | STEME_LOG_STORAGE, "index: the last checkpoint "
+		    "failed (%s); the next start reads the log from the one before",
+		    steme_strerror(err));
+}
+
+void
+steme_store_close(struct steme_store *s)
+{
+	if (s == NULL)
+		return;
+	pthread_mutex_lock(&s->mu);
+	s->stop = true;
+	pthread_cond_broadcast(&s->work);
+	pthread_cond_broadcast(&s->more);
+	pthread_mutex_unlock(&s->mu);
+	if (s->has_committer)
+		pthread_join(s->committer, NULL);
+	last_checkpoint(s);
+	steme_store_free(s);
+}
+
+/* ---- what it is and how it does ---- */
+
+const struct steme_genesis *
+steme_store_genesis(const struct steme_store *s)
+{
+	return &s->genesis;
+}
+
+uint64_t
+steme_store_node(const struct steme_store *s)
+{
+	return s->node;
+}
+
+uint64_t
+steme_store_lsn(const struct steme_store *s)
+{
+	return atomic_load_explicit(&s->lsn, memory_order_acquire);
+}
+
+struct steme_changes *
+steme_store_changes(struct steme_store *s)
+{
+	return s->changes;
+}
+
+void
+steme_store_failed(struct steme_store *s, const char *what)
+{
+	bool first;
+
+	pthread_mutex_lock(&s->mu);
+	first = s->writes != STEME_WRITES_FAILED;
+	if (first) {
+		s->writes = STEME_WRITES_FAILED;
+		snprintf(s->reason, sizeof(s->reason), "%s", what);
+	}
+	pthread_mutex_unlock(&s->mu);
+	if (first)
+		steme_log(STEME_ERROR | STEME_LOG_STORAGE, "Error: StorageError: "
+		    "storage error: writes have stopped: %s; a restart replays the "
+		    "log", what);
+}
+
+int
+steme_store_index_error(struct steme_store *s, int err, const char *what)
+{
+	if (err == STEME_OK || err == STEME_ENOTFOUND || err == STEME_ENOMEM)
+		return err;
+	if (atomic_exchange(&s->index_error, true))
+		return err;
+	steme_log(STEME_ERROR | STEME_LOG_STORAGE, "Error: StorageError: storage: "
+	    "index error: %s while %s",
+	    err == STEME_ECORRUPT ? "index checksum mismatch" :
+	    "predicate index lookup failed", what);
+	if (err == STEME_ECORRUPT)
+		steme_mark_rebuild(s, true);
+	return err;
+}
+
+void
+steme_store_stats(struct steme_store *s, struct steme_store_stats *out)
+{
+	struct steme_gen *g = steme_gen_get(s);
+
+	memset(out, 0, sizeof(*out));
+	g->ix->ops->stats(g->ix, &out->index);
+	steme_gen_put(g);
+	steme_wal_stats(s->wal, &out->wal);
+	out->lsn = steme_store_lsn(s);
+	pthread_mutex_lock(&s->mu);
+	out->hlc = s->hlc;
+	out->counts = s->counts;
+	out->writes = s->writes;
+	memcpy(out->reason, s->reason, sizeof(out->reason));
+	out->commits = s->commits;
+	out->commit_records = s->commit_records;
+	out->exists = s->exists;
+	out->sync_us_sum = s->sync_us_sum;
+	out->sync_count = s->sync_count;
+	out->last_rebuild_us = s->rebuilt.at_us != 0 ? s->rebuilt.at_us :
+	    s->created_us;
+	pthread_mutex_unlock(&s->mu);
+	out->index_created_us = s->created_us;
+	out->lost_segment_records = atomic_load(&s->lost_records);
+	out->replayed_records = s->replayed_records;
+	out->applied_gaps = s->applied_gaps;
+	out->rebuilding = atomic_load(&s->rebuilding);
+	out->rebuild_permille = atomic_load(&s->rebuild_permille);
+	out->index_error = atomic_load(&s->index_error);
+}
+
+size_t
+steme_store_sync_samples(struct steme_store *s, uint32_t *us, size_t n)
+{
+	pthread_mutex_lock(&s->mu);
+	n = STEME_MIN(n, STEME_MIN((size_t)STEME_SYNC_SAMPLES,
+	    (size_t)s->sync_count));
+	for (size_t i = 0; i < n; i++)
+		us[i] = s->sync_samples[(s->sync_count - 1 - i) %
+		    STEME_SYNC_SAMPLES];
+	pthread_mutex_unlock(&s->mu);
+	return n;
+}
+
+/* ---- upkeep ---- */
+
+/* Is a segment of this number present?  list ascends. */
+static bool
+present(const struct steme_segment_info *list, size_t n, uint64_t number)
+{
+	size_t lo = 0, hi = n;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (list[mid].number < number)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo < n && list[lo].number == number;
+}
+
+/* Counts the records whose segment is gone: 'Z' says where each begins. */
+void
+steme_store_count_lost(struct steme_store *s)
+{
+	struct steme_gen *g = steme_gen_get(s);
+	struct steme_index *ix = g->ix;
+	struct steme_segment_info *list = NULL;
+	struct steme_keybuf from, to;
+	uint64_t lost = 0, begin = 0;
+	bool gone = false;
+	struct steme_iter it;
+	size_t n = 0;
+
+	steme_key_range_family(&from, &to, 'Z');
+	if (s->segments->ops->list(s->segments, &list, &n) != STEME_OK)
+		goto out;
+	if (ix->ops->iter_open(ix, NULL, from.b, from.n, to.b, to.n, false,
+	    &it) != STEME_OK)
+		goto out;
+	while (ix->ops->iter_next(ix, &it) == STEME_OK) {
+		struct steme_rd key = steme_rd_from(it.key, it.klen);
+		struct steme_rd val = steme_rd_from(it.val, it.vlen);
+		uint64_t first = steme_rd_le(&val, 8);
+
+		steme_rd_take(&key, 1);
+		if (gone && first > begin)
+			lost += first - begin;
+		gone = !present(list, n, steme_rd_be(&key, 8));
+		begin = first;
+	}
+	ix->ops->iter_close(ix, &it);
+	if (gone && steme_store_lsn(s) >= begin)
+		lost += steme_store_lsn(s) + 1 - begin;
+	atomic_store(&s->lost_records, lost);
+out:
+	free(list);
+	steme_gen_put(g);
+}
+
+bool
+steme_store_space_low(struct steme_store *s, struct steme_why *why)
+{
+	uint64_t need, room, size;
+	struct statvfs v;
+
+	if (s->kv_dir == NULL || statvfs(s->kv_dir, &v) != 0)
+		return false;
+	room = (uint64_t)v.f_bavail * v.f_frsize;
+	size = (uint64_t)v.f_blocks * v.f_frsize;
+	/* a write buffer on its way out, one in the log, and what they are merged into */
+	need = 3 * (s->write_buffer != 0 ? s->write_buffer : 32u << 20);
+	need = STEME_MIN(need, size / 16);
+	if (room >= need)
+		return false;
+	steme_fail(why, STEME_ENOSPC, "only %" PRIu64 " MiB are free on the disk of "
+	    "%s, the index needs %" PRIu64 " MiB to go on; nothing was stored: free "
+	    "some space and writes go on by themselves", room >> 20, s->kv_dir,
+	    need >> 20);
+	return true;
+}
+
+static int
+checkpoint_locked(struct steme_store *s)
+{
+	struct steme_applied at;
+	struct steme_index *ix;
+	bool failed;
+	int err;
+
+	steme_lead_acquire(s);
+	at = s->apply.at;
+	ix = s->gen->ix;
+	pthread_mutex_lock(&s->mu);
+	failed = s->writes == STEME_WRITES_FAILED;
+	pthread_mutex_unlock(&s->mu);
+	steme_lead_release(s);
+	/* after a failure the sums may be ahead of what was written */
+	if (at.number == s->checkpoint.number || failed)
+		return failed ? STEME_EREADONLY : STEME_OK;
+	/* gen cannot change: rebuilds hold upkeep_mu, too */
+	err = ix->ops->checkpoint(ix);
+	/* crash here: more is durable than the checkpoint says */
+	steme_lead_acquire(s);
+	if (err == STEME_OK)
+		err = steme_checkpoint_put(ix, &at, false);
+	if (err == STEME_OK) {
+		s->checkpoint = at;
+		s->checkpoint_us = steme_mono_us(s->clock);
+		s->checkpoint_put_bytes = s->apply.put_bytes;
+	}
+	steme_lead_release(s);
+	if (err != STEME_OK)
+		steme_log(STEME_ERROR | STEME_LOG_STORAGE, "Error: StorageError: "
+		    "storage: index error: the checkpoint failed: %s",
+		    steme_strerror(err));
+	return err;
+}
+
+int
+steme_store_checkpoint(struct steme_store *s)
+{
+	int err;
+
+	pthread_mutex_lock(&s->upkeep_mu);
+	err = checkpoint_locked(s);
+	pthread_mutex_unlock(&s->upkeep_mu);
+	return err;
+}
+
+void
+steme_store_tick(struct steme_store *s)
+{
+	struct steme_why why = { "" };
+	int64_t now = steme_mono_us(s->clock);
+	bool due;
+	int err;
+
+	steme_lead_acquire(s);
+	err = steme_wal_tick(s->wal, &why);
+	due = s->apply.at.segment != s->checkpoint.segment ||
+	    now - s->checkpoint_us >= STEME_CHECKPOINT_US ||
+	    s->apply.put_bytes - s->checkpoint_put_bytes >= STEME_CHECKPOINT_BYTES;
+	steme_lead_release(s);
+	if (err != STEME_OK && err != STEME_ENOSPC && err != STEME_EREADONLY)
+		steme_store_failed(s, why.text);
+	/* a rebuild is running, or a checkpoint: that one does what is needed */
+	if (pthread_mutex_trylock(&s->upkeep_mu) != 0)
+		return;
+	if (due)
+		checkpoint_locked(s);
+	if (now - s->lost_checked_us >= LOST_EVERY_US) {
+		steme_store_count_lost(s);
+		s->lost_checked_us = now;
+	}
+	pthread_mutex_unlock(&s->upkeep_mu);
+}
+
+int
+steme_store_compact(struct steme_store *s)
+{
+	struct steme_gen *g = steme_gen_get(s);
+	int err = g->ix->ops->compact(g->ix);
+
+	steme_gen_put(g);
+	return steme_store_index_error(s, err, "compacting");
+}
