@@ -540,6 +540,8 @@ steme_apply_write(struct steme_apply *a)
 
 	if (err == STEME_OK)
 		err = a->ix->ops->write(a->ix, a->batch, false);
-	fail(a, err);
-	return a->err;
+	/* no room: the batch is kept, and may be written later */
+	if (err != STEME_ENOSPC)
+		fail(a, err);
+	return err;
 }

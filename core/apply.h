@@ -115,7 +115,7 @@ int steme_apply_end_group(struct steme_apply *a, uint64_t first_lsn,
     const struct steme_wal_pos *pos);
 /* Puts 'W' of the next number into the batch: it is ready to be written. */
 int steme_apply_seal(struct steme_apply *a);
-/* steme_apply_seal(), and writes it. */
+/* steme_apply_seal(), and writes it.  STEME_ENOSPC: a->batch is kept, sealed. */
 int steme_apply_write(struct steme_apply *a);
 
 /*

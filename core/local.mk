@@ -90,9 +90,10 @@ libsteme_store_a_SOURCES += %D%/lens_skeptic.c %D%/lens_constraints.c
 
 # --- store: store, replay, rebuild, verify
 libsteme_store_a_SOURCES += %D%/store.c %D%/store.h %D%/store_impl.h
-libsteme_store_a_SOURCES += %D%/intake.c %D%/commit.c
+libsteme_store_a_SOURCES += %D%/intake.c %D%/queue.c %D%/stage.c
+libsteme_store_a_SOURCES += %D%/commit.c %D%/commit_impl.h %D%/publish.c
 libsteme_store_a_SOURCES += %D%/apply.c %D%/apply.h %D%/known.c
-libsteme_store_a_SOURCES += %D%/feed.c %D%/replay.c %D%/rebuild.c
+libsteme_store_a_SOURCES += %D%/feed.c %D%/kvdir.c %D%/replay.c %D%/rebuild.c
 libsteme_store_a_SOURCES += %D%/read.c %D%/collect.c
 libsteme_store_a_SOURCES += %D%/check.c %D%/check.h %D%/check_impl.h
 libsteme_store_a_SOURCES += %D%/check_index.c %D%/check_sigs.c

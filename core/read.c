@@ -65,20 +65,28 @@ id_of_lsn(struct steme_index *ix, uint64_t lsn, struct steme_id *id)
 }
 
 int
+steme_index_record_at(struct steme_index *ix, uint64_t lsn, struct steme_record *r,
+    uint8_t **backing)
+{
+	struct steme_id id;
+	int err = id_of_lsn(ix, lsn, &id);
+
+	*backing = NULL;
+	return err != STEME_OK ? err : steme_index_record(ix, &id, r, backing, NULL);
+}
+
+int
 steme_store_get_lsn(struct steme_store *s, uint64_t lsn, struct steme_record *r,
     uint8_t **backing)
 {
 	struct steme_gen *g;
-	struct steme_id id;
 	int err;
 
 	*backing = NULL;
 	if (lsn == 0 || lsn > steme_store_lsn(s))
 		return STEME_ENOTFOUND;
 	g = steme_gen_get(s);
-	err = id_of_lsn(g->ix, lsn, &id);
-	if (err == STEME_OK)
-		err = steme_index_record(g->ix, &id, r, backing, NULL);
+	err = steme_index_record_at(g->ix, lsn, r, backing);
 	steme_gen_put(g);
 	return steme_store_index_error(s, err, "reading a record by its lsn");
 }

@@ -236,73 +236,7 @@ read_standing(struct steme_index *ix, struct standing *st)
 	return err != STEME_OK ? err : read_applied(ix, st);
 }
 
-/* ---- the folder of the index ---- */
-
-/* An empty file that asks the next start to rebuild; beside LevelDB's, not one of them. */
-static void
-mark_path(const struct steme_store *s, char out[PATH_MAX])
-{
-	snprintf(out, PATH_MAX, "%s/REBUILD", s->kv_dir);
-}
-
-void
-steme_mark_rebuild(struct steme_store *s, bool on)
-{
-	char path[PATH_MAX];
-	int fd;
-
-	if (s->kv_dir == NULL)
-		return;
-	mark_path(s, path);
-	if (!on) {
-		s->io->ops->unlink(s->io, path);
-		return;
-	}
-	/* Not being able to leave the mark is no further harm: damage is found again. */
-	fd = s->io->ops->open(s->io, path, O_WRONLY | O_CREAT, 0640);
-	if (fd >= 0)
-		s->io->ops->close(s->io, fd);
-}
-
-static bool
-exists(const char *path)
-{
-	struct stat st;
-
-	return stat(path, &st) == 0;
-}
-
-/* A swap of folders that was cut between its two renames is completed backwards. */
-static void
-heal_swap(const struct steme_store *s)
-{
-	char old[PATH_MAX];
-
-	snprintf(old, sizeof(old), "%s.old", s->kv_dir);
-	if (!exists(s->kv_dir) && exists(old))
-		s->io->ops->rename(s->io, old, s->kv_dir);
-}
-
-void
-steme_kv_new_path(const struct steme_store *s, char out[PATH_MAX])
-{
-	snprintf(out, PATH_MAX, "%s.new", s->kv_dir);
-}
-
-int
-steme_kv_remove(const char *dir, struct steme_why *why)
-{
-	int err;
-
-	if (!exists(dir))
-		return STEME_OK;
-	if ((err = steme_index_leveldb_destroy(dir, why)) != STEME_OK)
-		return err;
-	if (rmdir(dir) != 0 && errno != ENOENT && errno != ENOTEMPTY)
-		return steme_fail(why, steme_err_from_errno(errno),
-		    "%s cannot be removed: %s", dir, strerror(errno));
-	return STEME_OK;
-}
+/* ---- opening the index ---- */
 
 /* Another process has the index; the log's lock knows which. */
 static int
@@ -325,13 +259,11 @@ open_present(struct steme_store *s, struct standing *st, struct steme_gen **out,
     struct steme_why *why)
 {
 	struct steme_why what = { "" };
-	char path[PATH_MAX];
 	struct steme_gen *g = NULL;
 	int err;
 
 	*out = NULL;
-	mark_path(s, path);
-	if (exists(path)) {
+	if (steme_marked_rebuild(s)) {
 		standing_none(st, "it was marked by an index error");
 		return STEME_OK;
 	}
@@ -373,7 +305,7 @@ open_index(struct steme_store *s, const struct steme_store_opts *o,
 		err = steme_gen_borrow(&s->gen, o->index);
 		return err != STEME_OK ? err : read_standing(o->index, st);
 	}
-	heal_swap(s);
+	steme_kv_heal(s);
 	s->fresh_kv = false;
 	if (force != NULL)
 		standing_none(st, force);
@@ -385,39 +317,6 @@ open_index(struct steme_store *s, const struct steme_store_opts *o,
 		return err;
 	s->fresh_kv = true;
 	return steme_gen_open(&s->gen, s, fresh, why);
-}
-
-/* The new folder takes the name of the old one, which goes once nobody reads it. */
-int
-steme_kv_swap(struct steme_store *s, struct steme_gen *old, struct steme_why *why)
-{
-	char fresh[PATH_MAX], aside[PATH_MAX], parent[PATH_MAX], *slash;
-	int err = STEME_OK;
-
-	steme_kv_new_path(s, fresh);
-	if (renameat2(AT_FDCWD, fresh, AT_FDCWD, s->kv_dir, RENAME_EXCHANGE) == 0) {
-		snprintf(aside, sizeof(aside), "%s", fresh);
-	} else {
-		/* no exchange on this file system: crash between these: heal_swap() */
-		snprintf(aside, sizeof(aside), "%s.old", s->kv_dir);
-		if (exists(s->kv_dir))
-			err = s->io->ops->rename(s->io, s->kv_dir, aside);
-		if (err == STEME_OK)
-			err = s->io->ops->rename(s->io, fresh, s->kv_dir);
-	}
-	if (err != STEME_OK)
-		return steme_fail(why, err, "%s cannot take the place of %s: %s",
-		    fresh, s->kv_dir, steme_strerror(err));
-	snprintf(parent, sizeof(parent), "%s", s->kv_dir);
-	slash = strrchr(parent, '/');
-	if (slash != NULL && slash != parent)
-		*slash = '\0';
-	err = s->io->ops->syncdir(s->io, slash == NULL ? "." : parent);
-	if (old != NULL)
-		snprintf(old->destroy, sizeof(old->destroy), "%s", aside);
-	else if (err == STEME_OK)
-		err = steme_kv_remove(aside, why);
-	return err;
 }
 
 /* ---- log and index together ---- */
@@ -671,6 +570,12 @@ recover_once(struct steme_store *s, const struct steme_store_opts *o,
 	    steme_mono_us(s->clock) - start);
 out:
 	steme_feed_fini(&f);
+	if (err != STEME_OK && st.empty && s->gen->owned) {
+		/* what was begun here must not pass for an index that was there */
+		steme_gen_put(s->gen);
+		s->gen = NULL;
+		steme_kv_remove(s->kv_dir, NULL);
+	}
 	return err;
 }
 

@@ -288,7 +288,7 @@ last_checkpoint(struct steme_store *s)
 	struct steme_index *ix = s->gen->ix;
 	int err;
 
-	if (s->writes == STEME_WRITES_FAILED ||
+	if (s->writes == STEME_WRITES_FAILED || s->behind ||
 	    s->checkpoint.number == s->apply.at.number)
 		return;
 	err = ix->ops->checkpoint(ix);
@@ -513,7 +513,7 @@ checkpoint_locked(struct steme_store *s)
 	at = s->apply.at;
 	ix = s->gen->ix;
 	pthread_mutex_lock(&s->mu);
-	failed = s->writes == STEME_WRITES_FAILED;
+	failed = s->writes == STEME_WRITES_FAILED || s->behind;
 	pthread_mutex_unlock(&s->mu);
 	steme_lead_release(s);
 	/* after a failure the sums may be ahead of what was written */
@@ -558,6 +558,7 @@ steme_store_tick(struct steme_store *s)
 	int err;
 
 	steme_lead_acquire(s);
+	steme_commit_retry(s);
 	err = steme_wal_tick(s->wal, &why);
 	due = s->apply.at.segment != s->checkpoint.segment ||
 	    now - s->checkpoint_us >= STEME_CHECKPOINT_US ||

@@ -72,6 +72,7 @@ struct steme_store {
 	struct steme_known *known;	/* (lead) */
 	struct steme_group *group;	/* (lead) */
 	uint64_t hlc_last;		/* (lead) */
+	bool behind;			/* (lead) apply.batch still has to be written */
 	int64_t full_until_us;		/* (lead) monotonic: no try before it */
 	struct steme_applied checkpoint;	/* (lead) */
 	int64_t checkpoint_us;		/* (lead) monotonic */
@@ -141,14 +142,21 @@ int steme_store_index_error(struct steme_store *s, int err, const char *what);
 /* Is there too little room for the index to go on?  why says where. */
 bool steme_store_space_low(struct steme_store *s, struct steme_why *why);
 
+/* ---- read.c ---- */
+/* The record with this lsn, visible or not. */
+int steme_index_record_at(struct steme_index *ix, uint64_t lsn,
+    struct steme_record *r, uint8_t **backing);
+
 /* ---- intake.c ---- */
 /* Checks and verifies w.  True: something is left to commit. */
 bool steme_intake(struct steme_store *s, struct steme_write *w);
 
-/* ---- commit.c ---- */
+/* ---- stage.c, commit.c, queue.c ---- */
 int steme_group_new(struct steme_group **out);
 void steme_group_free(struct steme_group *g);
 void *steme_committer(void *store);
+/* As the leader: if the index lacks a group for want of room, tries again. */
+void steme_commit_retry(struct steme_store *s);
 /* Commits the first record of a fresh log. */
 int steme_commit_genesis(struct steme_store *s, struct steme_why *why);
 
@@ -163,6 +171,10 @@ int steme_checkpoint_put(struct steme_index *ix, const struct steme_applied *at,
     bool sync);
 void steme_rebuilt_encode(uint8_t out[25], const struct steme_meta_rebuilt *m);
 
+/* ---- kvdir.c ---- */
+/* Completes a swap that a crash cut in two. */
+void steme_kv_heal(const struct steme_store *s);
+bool steme_marked_rebuild(const struct steme_store *s);
 /* Asks the next start to rebuild the index, or takes that back. */
 void steme_mark_rebuild(struct steme_store *s, bool on);
 void steme_kv_new_path(const struct steme_store *s, char out[4096]);

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* queue.c - the queue of writes, who leads, and the doors that writers come in by. */
+#include "config.h"
+#include "core/commit_impl.h"
+
+#include <time.h>
+
+static struct steme_write *
+take_locked(struct steme_store *s)
+{
+	struct steme_write *list = s->head, *w, **end = &s->head;
+	size_t bytes = 0, records = 0;
+
+	while ((w = *end) != NULL) {
+		bytes += w->private_[0];
+		records += w->n + w->has_batch;
+		if (end != &s->head && (bytes > s->group_max_bytes ||
+		    records > STEME_GROUP_RECORDS))
+			break;
+		s->queued_bytes -= w->private_[0];
+		end = &w->next;
+	}
+	s->head = *end;
+	*end = NULL;
+	if (s->head == NULL)
+		s->tail = &s->head;
+	return list;
+}
+
+/* group_max_wait_ms: company for the first write, if it comes soon. */
+static void
+wait_locked(struct steme_store *s)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += s->group_max_wait_ms / 1000;
+	until.tv_nsec += (long)(s->group_max_wait_ms % 1000) * 1000000;
+	if (until.tv_nsec >= 1000000000) {
+		until.tv_sec++;
+		until.tv_nsec -= 1000000000;
+	}
+	while (!s->stop && s->queued_bytes < s->group_max_bytes)
+		if (pthread_cond_timedwait(&s->more, &s->mu, &until) != 0)
+			break;
+}
+
+static void
+release_locked(struct steme_store *s)
+{
+	s->leading = false;
+	if (s->lead_waiters > 0)
+		pthread_cond_broadcast(&s->lead_free);
+	else if (s->head != NULL)
+		pthread_cond_signal(&s->work);
+}
+
+static bool
+may_lead_locked(const struct steme_store *s)
+{
+	return !s->leading && s->lead_waiters == 0 && s->head != NULL;
+}
+
+/* One commit of what is queued, then done() for each.  mu is held, but not on return. */
+static void
+lead_and_unlock(struct steme_store *s)
+{
+	struct steme_write *list, *next;
+
+	s->leading = true;
+	if (s->group_max_wait_ms > 0)
+		wait_locked(s);
+	list = take_locked(s);
+	pthread_mutex_unlock(&s->mu);
+	steme_commit(s, list);
+	pthread_mutex_lock(&s->mu);
+	release_locked(s);
+	pthread_mutex_unlock(&s->mu);
+	for (struct steme_write *w = list; w != NULL; w = next) {
+		next = w->next;
+		w->done(w);
+	}
+}
+
+void *
+steme_committer(void *store)
+{
+	struct steme_store *s = store;
+
+	for (;;) {
+		pthread_mutex_lock(&s->mu);
+		while (!may_lead_locked(s) && !(s->stop && s->head == NULL))
+			pthread_cond_wait(&s->work, &s->mu);
+		if (s->head == NULL)
+			break;
+		lead_and_unlock(s);
+	}
+	pthread_mutex_unlock(&s->mu);
+	return NULL;
+}
+
+void
+steme_lead_acquire(struct steme_store *s)
+{
+	pthread_mutex_lock(&s->mu);
+	s->lead_waiters++;
+	while (s->leading)
+		pthread_cond_wait(&s->lead_free, &s->mu);
+	s->lead_waiters--;
+	s->leading = true;
+	pthread_mutex_unlock(&s->mu);
+}
+
+void
+steme_lead_release(struct steme_store *s)
+{
+	pthread_mutex_lock(&s->mu);
+	release_locked(s);
+	pthread_mutex_unlock(&s->mu);
+}
+
+/* ---- the doors ---- */
+
+static void
+count_exists(struct steme_store *s, const struct steme_write *w)
+{
+	uint64_t n = w->has_batch && w->batch.status == STEME_EXISTS;
+
+	for (size_t i = 0; i < w->n; i++)
+		n += w->puts[i].err == STEME_OK;
+	if (n == 0)
+		return;
+	pthread_mutex_lock(&s->mu);
+	s->exists += n;
+	pthread_mutex_unlock(&s->mu);
+}
+
+/* Checks, then queues.  False: w was answered already. */
+static bool
+enqueue(struct steme_store *s, struct steme_write *w, bool wake, bool lead)
+{
+	if (!steme_intake(s, w)) {
+		if (w->err != STEME_OK)
+			steme_refuse(w, w->err, w->why.text);
+		else
+			count_exists(s, w);
+		w->done(w);
+		return false;
+	}
+	pthread_mutex_lock(&s->mu);
+	*s->tail = w;
+	s->tail = &w->next;
+	s->queued_bytes += w->private_[0];
+	if (s->group_max_wait_ms > 0)
+		pthread_cond_signal(&s->more);
+	if (lead && may_lead_locked(s)) {
+		lead_and_unlock(s);
+		return true;
+	}
+	if (wake && may_lead_locked(s))
+		pthread_cond_signal(&s->work);
+	pthread_mutex_unlock(&s->mu);
+	return true;
+}
+
+void
+steme_store_write(struct steme_store *s, struct steme_write *w, bool may_lead)
+{
+	enqueue(s, w, true, may_lead);
+}
+
+void
+steme_store_queue(struct steme_store *s, struct steme_write *w)
+{
+	enqueue(s, w, false, false);
+}
+
+void
+steme_store_lead(struct steme_store *s)
+{
+	pthread_mutex_lock(&s->mu);
+	if (may_lead_locked(s))
+		lead_and_unlock(s);
+	else
+		pthread_mutex_unlock(&s->mu);
+}
+
+struct waiter {
+	pthread_mutex_t mu;		/* leaf */
+	pthread_cond_t cond;
+	bool done;
+};
+
+static void
+wake_waiter(struct steme_write *w)
+{
+	struct waiter *t = w->arg;
+
+	pthread_mutex_lock(&t->mu);
+	t->done = true;
+	pthread_cond_signal(&t->cond);
+	pthread_mutex_unlock(&t->mu);
+}
+
+int
+steme_store_write_wait(struct steme_store *s, struct steme_write *w)
+{
+	struct waiter t = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER,
+	    false };
+	void (*done)(struct steme_write *) = w->done;
+	void *arg = w->arg;
+
+	w->done = wake_waiter;
+	w->arg = &t;
+	enqueue(s, w, true, true);
+	pthread_mutex_lock(&t.mu);
+	while (!t.done)
+		pthread_cond_wait(&t.cond, &t.mu);
+	pthread_mutex_unlock(&t.mu);
+	pthread_cond_destroy(&t.cond);
+	pthread_mutex_destroy(&t.mu);
+	w->done = done;
+	w->arg = arg;
+	return w->err;
+}
