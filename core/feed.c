@@ -314,3 +314,32 @@ steme_feed_end(struct steme_feed *f, struct steme_applied *at)
 	*at = f->apply.at;
 	return err;
 }
+
+/* ---- the lines that operators look for ---- */
+
+void
+steme_log_index_start(bool full, const char *cause, uint64_t from_lsn)
+{
+	if (full)
+		steme_log(STEME_INFO | STEME_LOG_STORAGE, "Starting index rebuild "
+		    "from WAL (full: %s)", cause);
+	else
+		steme_log(STEME_INFO | STEME_LOG_STORAGE, "Starting index rebuild "
+		    "from WAL (from the index's last batch, lsn %" PRIu64 ")",
+		    from_lsn);
+}
+
+void
+steme_log_index_done(const struct steme_counts *c, bool full, uint64_t records,
+    int64_t us)
+{
+	const int level = STEME_INFO | STEME_LOG_STORAGE;
+
+	steme_log(level, "Index rebuild: Rebuilt predicate index: %" PRIu64 " entries",
+	    c->predicates);
+	steme_log(level, "Index rebuild: Rebuilt concept index: %" PRIu64 " entries",
+	    c->concepts);
+	steme_log(level, "Index rebuild complete in %" PRId64 "ms (%s, %" PRIu64
+	    " records read, %" PRIu64 " assertions)", us / 1000,
+	    full ? "full" : "partial", records, c->assertions);
+}

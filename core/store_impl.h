@@ -238,13 +238,14 @@ int steme_feed_trouble(void *feed, const struct steme_wal_trouble *t);
 /* Writes what is left and joins the writer.  at: where the index stands then. */
 int steme_feed_end(struct steme_feed *f, struct steme_applied *at);
 void steme_feed_fini(struct steme_feed *f);
-
-/* Index, log, replay, genesis: everything of open that reads the disk. */
-int steme_recover(struct steme_store *s, const struct steme_store_opts *o,
-    struct steme_why *why);
 /* The lines that every start writes about its index. */
 void steme_log_index_start(bool full, const char *cause, uint64_t from_lsn);
 void steme_log_index_done(const struct steme_counts *c, bool full, uint64_t records,
     int64_t us);
+
+/* ---- replay.c, once more ---- */
+/* Index, log, replay, genesis: everything of open that reads the disk. */
+int steme_recover(struct steme_store *s, const struct steme_store_opts *o,
+    struct steme_why *why);
 
 #endif
