@@ -120,6 +120,8 @@ lossy_release(struct steme_index *ix, struct steme_snapshot *snap)
 static int
 lossy_checkpoint(struct steme_index *ix)
 {
+	if (lossy_of(ix)->fail != 0)
+		return lossy_of(ix)->fail;
 	lossy_flush(lossy_of(ix));
 	return 0;
 }
