@@ -89,12 +89,13 @@ extent(struct steme_segments *const *t, size_t n, uint64_t *first, uint64_t *las
  * start (steme_rebuild_scan()), and a failure here is none.
  */
 static void
-sync_newest(struct steme_store *s, struct steme_segments *t, uint64_t number)
+sync_newest(struct steme_store *s, uint64_t number)
 {
 	char path[PATH_MAX];
 	int fd;
 
-	t->ops->name(t, number, path, sizeof(path));
+	snprintf(path, sizeof(path), "%s/segment.%03" PRIu64 ".wal", s->wal_dir,
+	    number);
 	fd = s->io->ops->open(s->io, path, O_RDONLY, 0);
 	if (fd < 0)
 		return;
@@ -134,7 +135,7 @@ steme_rebuild_scan(struct steme_store *s, struct steme_index *ix,
 		return err;
 	if (!extent(t, n, &first, &last))
 		goto out;
-	sync_newest(s, t[0], last);
+	sync_newest(s, last);
 	err = steme_feed_init(&f, ix, &start, STEME_KNOWN_REBUILD);
 	if (err != STEME_OK)
 		goto out;
