@@ -69,8 +69,9 @@ struct steme_request {
 	uint64_t id;
 	const uint8_t *payload;
 	size_t len;
-	atomic_bool gone;	/* set by the asker: answers are no longer wanted
-				   (tell steme_service_kick()); it still ends with a reply */
+	atomic_bool gone;	/* set by the asker, who then calls
+				   steme_service_kick(): answers are no longer wanted;
+				   it still ends with a reply */
 	struct steme_request *next;	/* the service's, while it has the request */
 };
 struct steme_request_ops {
@@ -84,7 +85,10 @@ struct steme_request_ops {
 	 * afterwards) and cut into frames.
 	 */
 	void (*reply_buf)(struct steme_request *r, struct steme_buf *b);
-	/* Bytes that may be queued now without harm; 0: wait. */
+	/*
+	 * Bytes that may be queued now without harm.  0: none; then the asker calls
+	 * steme_service_kick() when there is room again.
+	 */
 	size_t (*room)(struct steme_request *r);
 };
 
