@@ -37,6 +37,13 @@ struct steme_io_ops {
 	int (*syncdir)(struct steme_io *io, const char *path);
 	int (*stat)(struct steme_io *io, const char *path, struct stat *st);
 	int (*fstat)(struct steme_io *io, int fd, struct stat *st);
+	/* STEME_EEXIST if something of that name is there. */
+	int (*mkdir)(struct steme_io *io, const char *path, mode_t mode);
+	/* Every name in a folder but . and .., in no order; each() != 0 stops and is passed on. */
+	int (*readdir)(struct steme_io *io, const char *path,
+	    int (*each)(void *arg, const char *name), void *arg);
+	/* Exclusive lock, until close, not waiting: STEME_EBUSY if another holds it. */
+	int (*lock)(struct steme_io *io, int fd);
 };
 
 struct steme_io {

@@ -5,7 +5,8 @@
  * segment.NNN.wal in a folder through io.h; a shared kind on a distributed
  * engine must fit without a change above.
  *
- * One writer thread at a time; list() and read() may run beside it.
+ * One writer thread at a time; list(), read() and name() may run beside it,
+ * in any number of threads.
  */
 #ifndef STEME_SEGMENTS_H
 #define STEME_SEGMENTS_H
@@ -37,39 +38,51 @@ struct steme_segments_ops {
 	    size_t *n);
 	/*
 	 * Bytes at off of segment number, decompressed where needed.  The count;
-	 * short only at the end.  STEME_ENOTFOUND if the segment is gone.
+	 * short only at the end.  STEME_ENOTFOUND if the segment is gone,
+	 * STEME_ECORRUPT if it does not decompress.  The writer's open segment is
+	 * read even if it lost its name.
 	 */
 	ssize_t (*read)(struct steme_segments *s, uint64_t number, void *buf,
 	    size_t n, uint64_t off);
+	/* Where segment number is, for messages; truncated to size. */
+	void (*name)(struct steme_segments *s, uint64_t number, char *buf,
+	    size_t size);
 	/*
-	 * Makes segment number (which must not exist) the open one, with room for
-	 * `bytes`, writes header at 0 and makes both durable.
+	 * Makes segment number with data (n bytes) at 0 and room for `room` bytes,
+	 * and makes it the open one.  Atomic and durable: a segment that list()
+	 * tells has its data.  STEME_EEXIST: there is one of that number.
+	 * STEME_ENOSPC: nothing changed.
 	 */
-	int (*create)(struct steme_segments *s, uint64_t number, uint64_t bytes,
-	    const void *header, size_t n, struct steme_why *why);
+	int (*create)(struct steme_segments *s, uint64_t number, uint64_t room,
+	    const void *data, size_t n, struct steme_why *why);
 	/* Opens the existing segment number for appending. */
-	int (*reopen)(struct steme_segments *s, uint64_t number,
+	int (*reopen)(struct steme_segments *s, uint64_t number, uint64_t room,
 	    struct steme_why *why);
 	/*
 	 * Writes data at off of the open segment and makes it durable, then checks
 	 * that the segment is still reachable under its name.
 	 * STEME_ENOSPC: cut back to off and synced; *data* is not there.
-	 * STEME_ESTALE: durable in a file that lost its name: the caller must copy
-	 * (steme_wal does: relocate()).  Anything else: unknown state.
+	 * STEME_ESTALE: durable in a segment that lost its name: the caller must copy
+	 * it to a new one.  STEME_EBUSY: another writer took the lock.  Anything
+	 * else: unknown state.  *sync_us (may be NULL): time of the sync.
 	 */
 	int (*append)(struct steme_segments *s, const void *data, size_t n,
 	    uint64_t off, int64_t *sync_us, struct steme_why *why);
-	/* Is the open segment still reachable under its name?  OK or STEME_ESTALE. */
-	int (*check)(struct steme_segments *s);
 	/*
-	 * Copies the open segment's first `bytes` bytes to a new file of the same
-	 * number (or `number` if that name is taken by something else) and goes on there.
+	 * Takes the room again that a cut gave back.  STEME_ENOSPC: there is none.
+	 * append() does this by itself.
 	 */
-	int (*relocate)(struct steme_segments *s, uint64_t number, uint64_t bytes,
+	int (*extend)(struct steme_segments *s, struct steme_why *why);
+	/* Is the open segment still reachable under its name?  As append(). */
+	int (*check)(struct steme_segments *s, struct steme_why *why);
+	/*
+	 * Cuts a segment to `bytes`, durably; no-op if it is not longer, is
+	 * compressed, or is gone.
+	 */
+	int (*cut)(struct steme_segments *s, uint64_t number, uint64_t bytes,
 	    struct steme_why *why);
-	/* Cuts the open segment to `bytes` and closes it: it never grows again. */
-	int (*seal)(struct steme_segments *s, uint64_t bytes,
-	    struct steme_why *why);
+	/* Makes durable that the segments present are present. */
+	int (*settle)(struct steme_segments *s, struct steme_why *why);
 	/* Gives space back (the reserve file) or takes it again if there is room. */
 	void (*reserve)(struct steme_segments *s, bool hold);
 	void (*close)(struct steme_segments *s);

@@ -107,4 +107,7 @@ void steme_service_turn(struct steme_service *s);
  * the feeder.  Cheap when nobody watches. */
 void steme_service_kick(struct steme_service *s);
 
+/* The answer to STATUS, appended to b: for doors without a request (the mount). */
+int steme_service_status(struct steme_service *s, struct steme_buf *b);
+
 #endif

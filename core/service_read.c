@@ -287,14 +287,12 @@ put_rest(struct steme_service *s, struct steme_buf *b,
 	steme_buf_puts(b, "}");
 }
 
-static int
-status(struct steme_service *s, struct steme_request *r, struct steme_buf *b)
+int
+steme_service_status(struct steme_service *s, struct steme_buf *b)
 {
 	static const char *const states[] = { "ok", "full", "failed" };
 	struct steme_store_stats st;
 
-	if (r->len != 0)
-		return STEME_EPROTO;
 	/* U64 looks at the last byte: there is always one. */
 	steme_buf_puts(b, "{");
 	if (steme_buf_err(b) != STEME_OK)
@@ -315,6 +313,12 @@ status(struct steme_service *s, struct steme_request *r, struct steme_buf *b)
 		s->o.status(s->o.arg, b);
 	steme_buf_puts(b, "}\n");
 	return STEME_OK;
+}
+
+static int
+status(struct steme_service *s, struct steme_request *r, struct steme_buf *b)
+{
+	return r->len != 0 ? STEME_EPROTO : steme_service_status(s, b);
 }
 
 static int

@@ -20,6 +20,7 @@
 #include <stdint.h>
 
 struct steme_wal;
+struct steme_clock;
 struct steme_segments;
 
 /* Numbers are stored: never change them. */
@@ -60,10 +61,13 @@ struct steme_wal_opts {
 	uint64_t node;			/* this node's id, for new segment headers;
 					   0: take it from the newest segment */
 	uint64_t segment_bytes;		/* 0: 64 MiB */
-	struct steme_wal_pos from;	/* scan from here (zero: from the first segment) */
+	struct steme_wal_pos from;	/* scan from here (zero: from the first segment);
+					   only ever what steme_wal_end() gave after
+					   an acknowledged commit */
 	steme_wal_visit *visit;		/* every record with lsn >= from.lsn, in order,
 					   each once; may be NULL */
 	void *arg;
+	const struct steme_clock *clock;	/* NULL: steme_clock_system */
 };
 
 /*
@@ -73,6 +77,7 @@ struct steme_wal_opts {
  * STEME_ECORRUPT: damage that is not a torn tail; why names segment, offset and the
  * lsn range affected.  STEME_EGAP: a segment between from and the end is missing.
  * STEME_EVERSION: a newer format; nothing was touched.
+ * On failure the segments stay the caller's (but may hold the lock: close them).
  */
 int steme_wal_open(struct steme_wal **out, const struct steme_wal_opts *opts,
     struct steme_why *why);
@@ -85,13 +90,18 @@ uint64_t steme_wal_next_lsn(const struct steme_wal *w);
 uint64_t steme_wal_last_hlc(const struct steme_wal *w);
 /* The node id of the log's segments; 0 for an empty log opened with node 0. */
 uint64_t steme_wal_node(const struct steme_wal *w);
-/* End of the durable part: the place the next group will have. */
+/*
+ * End of the durable part: the place of the next group, unless that begins a new
+ * segment.  lsn is what counts when it is used as `from`; segment and offset
+ * save time.  Segment 0: the log is empty.
+ */
 struct steme_wal_pos steme_wal_end(const struct steme_wal *w);
 
 /*
  * Writes recs (whose lsn must continue the log) as one group and makes it durable.
  * STEME_OK: durable, at the path of an existing segment.
  * STEME_ENOSPC: nothing of it remains; the log can go on when there is room.
+ * STEME_EINVAL, STEME_ETOOBIG: the records break a rule; nothing was written.
  * Any other error: it may or may not be on disk; the log refuses all further
  * commits with STEME_EREADONLY, and the process must exit so that the next
  * start replays.
@@ -123,13 +133,15 @@ void steme_wal_stats(struct steme_wal *w, struct steme_wal_stats *out);
  * Reads a log without opening it for writing (rebuild, verify): all segments of all
  * tables given, .wal and .wal.gz, merged by segment number.  Checks CRCs and the
  * chain.  Damage and gaps are reported through `trouble` (may be NULL) and end the scan
- * unless it returns 0.
+ * unless it returns 0.  Then reading goes on behind the damage; records whose own
+ * checksum is right are told even if a neighbour's is not.  A torn tail is the
+ * end of the log, not trouble.  May run beside a writer.
  */
 struct steme_wal_trouble {
 	int err;			/* STEME_ECORRUPT or STEME_EGAP */
 	uint64_t segment, offset;
 	uint64_t first_lsn, last_lsn;	/* affected, inclusive; last 0: unknown */
-	char text[256];
+	char text[512];
 };
 typedef int steme_wal_on_trouble(void *arg, const struct steme_wal_trouble *t);
 

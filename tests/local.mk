@@ -13,6 +13,8 @@ FUZZ_TARGETS =
 
 # --- runner
 
+dist_check_SCRIPTS =
+
 EXTRA_DIST += %D%/runner.h
 
 # --- configuration, metrics
@@ -145,6 +147,10 @@ check_msg_LDADD = $(BASE_TEST_LIBS)
 
 # --- mount
 
+MOUNT_TESTS = %D%/e2e/t-mount-tree.sh %D%/e2e/t-mount-tools.sh %D%/e2e/t-mount-users.sh
+dist_check_SCRIPTS += $(MOUNT_TESTS)
+TESTS += $(MOUNT_TESTS)
+
 
 # --- command
 
@@ -153,6 +159,18 @@ check_msg_LDADD = $(BASE_TEST_LIBS)
 
 
 # --- layering, scripts
+
+dist_check_SCRIPTS += %D%/layering.sh %D%/data.sh
+TESTS += %D%/layering.sh %D%/data.sh
+EXTRA_DIST += %D%/e2e/lib.sh
+
+# --- faults
+
+check_PROGRAMS += hammer
+hammer_SOURCES = %D%/faults/hammer.c
+hammer_CPPFLAGS = $(CHECK_CPPFLAGS)
+hammer_LDADD = $(BASE_LIBS)
+dist_check_SCRIPTS += %D%/faults/kill-rounds.sh
 
 
 # --- fuzz targets

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* h_assert.c - POST /v1/assert: one JSON assertion, signed, or signed here. */
+#include "config.h"
+#include "api/api.h"
+#include "core/claim.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void
+reply_result(struct api_request *r)
+{
+	struct steme_msg_put_result res;
+	struct steme_rd rd = steme_rd_from(r->answer.data, r->answer.len);
+	char body[STEME_ID_HEX + 64], id[STEME_ID_HEX + 1], why[512];
+	int n;
+
+	if (r->err != STEME_OK) {
+		api_problem_err(r, r->err, r->why);
+		return;
+	}
+	if (steme_msg_next_result(&rd, &res) != STEME_OK) {
+		api_problem(r, 500, "internal", "the daemon's answer is malformed");
+		return;
+	}
+	if (res.err != STEME_OK) {
+		snprintf(why, sizeof(why), "%.*s", STEME_STR(res.why));
+		api_problem_err(r, res.err, why);
+		return;
+	}
+	steme_id_hex(id, &res.id);
+	n = snprintf(body, sizeof(body), "{\"id\":\"%s\",\"status\":\"%s\"}", id,
+	    res.status == 1 ? "created" : "exists");
+	api_reply(r, res.status == 1 ? 201 : 200, API_JSON, body, (size_t)n);
+}
+
+void
+api_assert(struct api_request *r)
+{
+	struct steme_buf b = { 0 };
+	struct steme_why why = { { 0 } };
+	struct steme_claim c;
+	const char *json = r->body.data == NULL ? "" : (const char *)r->body.data;
+	uid_t uid;
+	int err;
+
+	steme_claim_init(&c);
+	err = steme_claim_from_json(&c, json, r->body.len, STEME_ASSERTION, &why);
+	if (err != STEME_OK) {
+		api_problem_err(r, err, why.text);
+	} else if (c.is_signed) {
+		steme_msg_put_puts(&b, 1);
+		steme_msg_put_item(&b, (struct steme_str){
+		    (const char *)c.bytes.data, c.bytes.len }, &c.sig);
+		api_ask(r, STEME_MSG_PUT, b.data, b.len, reply_result);
+	} else if (api_local_writer(r, &uid)) {
+		steme_msg_put_assert(&b, uid, STEME_ASSERTION, 1);
+		steme_wr_bytes(&b, 4, json, r->body.len);
+		api_ask(r, STEME_MSG_ASSERT, b.data, b.len, reply_result);
+	}
+	steme_claim_fini(&c);
+	steme_buf_fini(&b);
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* h_health.c - health, readiness, metrics. */
+#include "config.h"
+#include "api/api.h"
+
+#include <json-c/json.h>
+#include <stdio.h>
+#include <string.h>
+
+void
+api_healthz(struct api_request *r)
+{
+	static const char body[] = "{\"status\":\"ok\"}";
+
+	api_reply(r, 200, API_JSON, body, sizeof(body) - 1);
+}
+
+/* The daemon answers and takes writes. */
+static void
+reply_ready(struct api_request *r)
+{
+	struct json_object *o, *w = NULL, *s = NULL;
+	const char *state = "";
+	char text[128] = "";
+
+	if (r->err != STEME_OK) {
+		api_problem_err(r, r->err, r->why);
+		return;
+	}
+	o = json_tokener_parse(r->answer.data == NULL ? "" :
+	    (const char *)r->answer.data);
+	if (json_object_object_get_ex(o, "writes", &w) &&
+	    json_object_object_get_ex(w, "state", &s))
+		state = json_object_get_string(s);
+	snprintf(text, sizeof(text), "%s", state);
+	json_object_put(o);
+	if (strcmp(text, "ok") != 0)
+		api_problem(r, 503, "writes-stopped", "the daemon takes no writes: "
+		    "its state is '%s'; see `steme status`", text);
+	else
+		api_reply(r, 200, API_JSON, "{\"status\":\"ready\"}", 18);
+}
+
+void
+api_readyz(struct api_request *r)
+{
+	api_ask(r, STEME_MSG_STATUS, NULL, 0, reply_ready);
+}
+
+/* What load balancers and people want at a glance, out of the daemon's status. */
+static void
+reply_health(struct api_request *r)
+{
+	struct json_object *o, *h, *v = NULL, *w = NULL;
+	const char *text, *state = "failed";
+
+	if (r->err != STEME_OK) {
+		api_problem_err(r, r->err, r->why);
+		return;
+	}
+	o = json_tokener_parse((const char *)r->answer.data);
+	h = json_object_new_object();
+	if (json_object_object_get_ex(o, "writes", &w) &&
+	    json_object_object_get_ex(w, "state", &v))
+		state = json_object_get_string(v);
+	json_object_object_add(h, "status", json_object_new_string(
+	    strcmp(state, "ok") == 0 ? "ok" : "degraded"));
+	json_object_object_add(h, "version",
+	    json_object_new_string(PACKAGE_VERSION));
+	if (json_object_object_get_ex(o, "counts", &w) &&
+	    json_object_object_get_ex(w, "assertions", &v))
+		json_object_object_add(h, "assertions_count", json_object_get(v));
+	if (json_object_object_get_ex(o, "lsn", &v))
+		json_object_object_add(h, "lsn", json_object_get(v));
+	if (json_object_object_get_ex(o, "uptime_seconds", &v))
+		json_object_object_add(h, "uptime_seconds", json_object_get(v));
+	if (json_object_object_get_ex(o, "node", &w) &&
+	    json_object_object_get_ex(w, "name", &v))
+		json_object_object_add(h, "node", json_object_get(v));
+	text = json_object_to_json_string_ext(h, JSON_C_TO_STRING_PLAIN |
+	    JSON_C_TO_STRING_NOSLASHESCAPE);
+	api_reply(r, 200, API_JSON, text, strlen(text));
+	json_object_put(h);
+	json_object_put(o);
+}
+
+void
+api_health(struct api_request *r)
+{
+	api_ask(r, STEME_MSG_STATUS, NULL, 0, reply_health);
+}
+
+/* The daemon's families, then the sidecar's; without the daemon only these. */
+static void
+reply_metrics(struct api_request *r)
+{
+	struct steme_buf b = { 0 };
+
+	steme_set(r->api->up, r->err == STEME_OK ? 1 : 0);
+	if (r->err == STEME_OK)
+		steme_buf_put(&b, r->answer.data, r->answer.len);
+	steme_metrics_write(r->api->metrics, &b);
+	api_reply_buf(r, 200, "text/plain; version=0.0.4; charset=utf-8", &b);
+	steme_buf_fini(&b);
+}
+
+void
+api_metrics(struct api_request *r)
+{
+	api_ask(r, STEME_MSG_METRICS, NULL, 0, reply_metrics);
+}

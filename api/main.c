@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * main.c - stemedb-api: the HTTP sidecar.  A client of the daemon's control socket; it
+ * owns no data.  Runs in the foreground; `steme up` detaches it.
+ */
+#include "config.h"
+#include "api/api.h"
+#include "core/clock.h"
+#include "core/log.h"
+#include "core/sign.h"
+
+#include <getopt.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+#ifdef HAVE_LIBSYSTEMD
+#include <systemd/sd-daemon.h>
+#endif
+
+#define NAME	"stemedb-api"
+
+struct options {
+	const char *dir, *config, *port, *cluster_port, *wal_path, *kv_path;
+	bool check_config, rebuild;
+};
+
+/* Mappings of daemons that have ended: other threads may still look at them. */
+static struct steme_changes *retired[64];
+static unsigned nretired;
+
+static void
+on_state(void *arg, const struct steme_msg_welcome *w)
+{
+	struct api *a = arg;
+	struct steme_changes *c = NULL, *old;
+	char path[PATH_MAX];
+
+	steme_set(a->up, w != NULL ? 1 : 0);
+	if (w == NULL) {
+		steme_log(STEME_WARN, "lost the daemon on %s", a->in.socket);
+		return;
+	}
+	steme_log(STEME_INFO, "connected to the daemon on %s", a->in.socket);
+	snprintf(path, sizeof(path), "%.*s", STEME_STR(w->changes_path));
+	if (steme_changes_open(&c, path) != STEME_OK)
+		c = NULL;
+	old = atomic_exchange(&a->changes, c);
+	if (old != NULL) {
+		steme_changes_close(retired[nretired % 64]);
+		retired[nretired++ % 64] = old;
+	}
+}
+
+static void
+make_metrics(struct api *a)
+{
+	struct steme_metrics *m = a->metrics;
+	struct steme_family *f;
+
+	steme_process_metrics(m, NULL);
+	a->up = steme_series0(steme_family(m, STEME_GAUGE, "stemedb_up",
+	    "1 while the daemon answers.", NULL));
+	steme_set(steme_series(steme_family(m, STEME_GAUGE, "stemedb_build_info",
+	    "Always 1; the version is the label.", "version"), PACKAGE_VERSION), 1);
+	f = steme_family(m, STEME_COUNTER, "stemedb_query_total",
+	    "Queries answered by this node, whatever their status.", "node");
+	a->query_total = steme_series(f, a->conf.node_name);
+	a->query_latency = steme_series0(steme_family(m, STEME_SUMMARY,
+	    "stemedb_query_latency_seconds",
+	    "Time to answer a query; quantiles over five minutes.", NULL));
+	a->query_duration = steme_series0(steme_family(m, STEME_HISTOGRAM,
+	    "stemedb_query_duration_seconds", "Time to answer a query.", NULL));
+	a->query_timeouts = steme_series0(steme_family(m, STEME_COUNTER,
+	    "stemedb_query_timeout_total",
+	    "Queries that passed request_timeout_seconds.", NULL));
+	a->http_requests = steme_family(m, STEME_COUNTER,
+	    "stemedb_http_requests_total", "HTTP requests answered.",
+	    "status,path,agent");
+	steme_series(a->http_requests, "200", "/v1/query", "-");
+	a->http_duration = steme_family(m, STEME_HISTOGRAM,
+	    "stemedb_http_request_duration_seconds", "Time to answer a request.",
+	    "path");
+	steme_series(a->http_duration, "/v1/query");
+	a->hot_hits = steme_series0(steme_family(m, STEME_COUNTER,
+	    "stemedb_http_hot_hits_total",
+	    "Answers given again without asking the daemon.", NULL));
+	a->hot_misses = steme_series0(steme_family(m, STEME_COUNTER,
+	    "stemedb_http_hot_misses_total",
+	    "Queries for which no answer was kept.", NULL));
+}
+
+static void
+usage(FILE *f)
+{
+	fputs("usage: stemedb-api [--dir D] [--port P] [--cluster-port Q] [--config F]\n"
+	    "                   [--check-config] [--version] [--help]\n"
+	    "       stemedb-api --rebuild-from-wal [--wal-path W] [--kv-path K]\n\n"
+	    "The HTTP sidecar of StemeDB: REST, health and metrics on port P (default\n"
+	    "18180), a client of the daemon's socket below D. Runs in the foreground;\n"
+	    "`steme up` starts it detached. With --rebuild-from-wal it makes the index\n"
+	    "K anew from the log W with no daemon running, and ends.\n\n"
+	    "example: stemedb-api --dir /srv/steme --port 18180\n", f);
+}
+
+/* -1: go on; otherwise the exit status. */
+static int
+parse_options(int argc, char **argv, struct options *o)
+{
+	static const struct option longs[] = {
+		{ "dir", required_argument, NULL, 'd' },
+		{ "port", required_argument, NULL, 'p' },
+		{ "cluster-port", required_argument, NULL, 'q' },
+		{ "config", required_argument, NULL, 'c' },
+		{ "check-config", no_argument, NULL, 'C' },
+		{ "rebuild-from-wal", no_argument, NULL, 'R' },
+		{ "wal-path", required_argument, NULL, 'w' },
+		{ "kv-path", required_argument, NULL, 'k' },
+		{ "version", no_argument, NULL, 'V' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 }
+	};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "h", longs, NULL)) != -1) {
+		switch (c) {
+		case 'd': o->dir = optarg; break;
+		case 'p': o->port = optarg; break;
+		case 'q': o->cluster_port = optarg; break;
+		case 'c': o->config = optarg; break;
+		case 'C': o->check_config = true; break;
+		case 'R': o->rebuild = true; break;
+		case 'w': o->wal_path = optarg; break;
+		case 'k': o->kv_path = optarg; break;
+		case 'V':
+			printf("stemedb-api %s (protocol %d)\n", PACKAGE_VERSION,
+			    STEME_WIRE_VERSION);
+			return 0;
+		case 'h':
+			usage(stdout);
+			return 0;
+		default:
+			usage(stderr);
+			return 64;
+		}
+	}
+	if (optind < argc) {
+		fprintf(stderr, "stemedb-api: unexpected argument: %s\n",
+		    argv[optind]);
+		return 64;
+	}
+	return -1;
+}
+
+static int
+port_option(const char *text, int64_t *port, const char *name,
+    struct steme_why *why)
+{
+	char *end;
+	long v;
+
+	if (text == NULL)
+		return STEME_OK;
+	v = strtol(text, &end, 10);
+	if (*end != '\0' || end == text || v < 1 || v > 65535)
+		return steme_fail(why, STEME_EINVAL,
+		    "%s: '%s' is not a port number (1 to 65535)", name, text);
+	*port = v;
+	return STEME_OK;
+}
+
+static void
+on_conf_warning(void *arg, const char *text)
+{
+	(void)arg;
+	steme_log(STEME_WARN, "%s", text);
+}
+
+static int
+prepare(struct api *a, const struct options *o, struct steme_why *why)
+{
+	enum steme_log_level level;
+	int64_t given = a->conf.cluster_port;
+	int err;
+
+	if ((err = steme_instance_init(&a->in, o->dir, why)) != STEME_OK)
+		return err;
+	err = steme_conf_load(&a->conf, o->config != NULL ? o->config :
+	    a->in.conf, o->config != NULL, on_conf_warning, NULL, why);
+	if (err != STEME_OK)
+		return err;
+	given = a->conf.cluster_port;
+	if ((err = port_option(o->port, &a->conf.port, "--port", why)) != 0 ||
+	    (err = port_option(o->cluster_port, &a->conf.cluster_port,
+	    "--cluster-port", why)) != 0)
+		return err;
+	/* the second listener goes with the default port, unless asked for */
+	if (given == 0 && o->cluster_port == NULL &&
+	    a->conf.port == STEME_DEFAULT_PORT)
+		a->conf.cluster_port = STEME_DEFAULT_CLUSTER_PORT;
+	if (a->conf.cluster_port == a->conf.port)
+		return steme_fail(why, STEME_EINVAL,
+		    "--cluster-port and --port must differ");
+	if (steme_log_parse_level(a->conf.log_level, &level) == STEME_OK)
+		steme_log_set_level(level);
+	return STEME_OK;
+}
+
+static int
+start(struct api *a, struct steme_why *why)
+{
+	struct steme_aclient_opts co = {
+		.path = a->in.socket, .role = STEME_ROLE_NONE,
+		.program = NAME " " PACKAGE_VERSION, .state = on_state, .arg = a,
+	};
+	int err;
+
+	a->start_us = steme_mono_us(&steme_clock_system);
+	if ((err = steme_sign_init()) != STEME_OK ||
+	    (err = steme_metrics_new(&a->metrics)) != STEME_OK)
+		return err;
+	make_metrics(a);
+	if ((err = steme_instance_make(&a->in, why)) != STEME_OK ||
+	    (err = steme_aclient_new(&a->client, &co, why)) != STEME_OK ||
+	    (err = api_server_start(a, why)) != STEME_OK)
+		return err;
+	return steme_pid_write(&a->in, NAME, why);
+}
+
+/* The offline rebuild is steme-offline's: this program does not link the store. */
+static int
+exec_rebuild(const struct options *o)
+{
+	const char *argv[10] = { "steme-offline", "rebuild" };
+	char self[PATH_MAX], path[PATH_MAX + 64], *slash;
+	int n = 2;
+	ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	if (o->dir != NULL) {
+		argv[n++] = "--dir";
+		argv[n++] = o->dir;
+	}
+	if (o->wal_path != NULL) {
+		argv[n++] = "--wal-path";
+		argv[n++] = o->wal_path;
+	}
+	if (o->kv_path != NULL) {
+		argv[n++] = "--kv-path";
+		argv[n++] = o->kv_path;
+	}
+	self[len < 0 ? 0 : len] = '\0';
+	if ((slash = strrchr(self, '/')) != NULL)
+		*slash = '\0';
+	for (size_t i = 0; i < 2; i++) {
+		if (i == 0)
+			snprintf(path, sizeof(path), "%s/steme-offline", self);
+		else
+			snprintf(path, sizeof(path),
+			    "%s/../libexec/stemedb/steme-offline", self);
+		execv(path, (char *const *)(uintptr_t)argv);
+	}
+	execv(STEME_LIBEXECDIR "/stemedb/steme-offline",
+	    (char *const *)(uintptr_t)argv);
+	fprintf(stderr, "stemedb-api: steme-offline is not where it was installed "
+	    "(beside this program, or " STEME_LIBEXECDIR "/stemedb)\n");
+	return 69;
+}
+
+int
+main(int argc, char **argv)
+{
+	static struct api a;
+	struct options o = { 0 };
+	struct steme_why why = { { 0 } };
+	struct rlimit rl;
+	sigset_t set;
+	int status, err, sig;
+
+	if ((status = parse_options(argc, argv, &o)) >= 0)
+		return status;
+	if (o.rebuild)
+		return exec_rebuild(&o);
+	if ((err = prepare(&a, &o, &why)) == STEME_OK && o.check_config) {
+		steme_conf_print(&a.conf);
+		return 0;
+	}
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	if (getrlimit(RLIMIT_NOFILE, &rl) == 0) {
+		rl.rlim_cur = rl.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &rl);
+	}
+	if (err == STEME_OK)
+		err = start(&a, &why);
+	if (err != STEME_OK) {
+		steme_log(STEME_ERROR, "cannot start: %s", why.text[0] != '\0' ?
+		    why.text : steme_strerror(err));
+		return 1;
+	}
+#ifdef HAVE_LIBSYSTEMD
+	sd_notify(0, "READY=1");
+#endif
+	steme_log(STEME_INFO, "stemedb-api %s is ready on port %lld",
+	    PACKAGE_VERSION, (long long)a.conf.port);
+	sigwait(&set, &sig);
+	steme_aclient_free(a.client);
+	api_server_stop(&a);
+	steme_changes_close(atomic_load(&a.changes));
+	for (unsigned i = 0; i < 64; i++)
+		steme_changes_close(retired[i]);
+	steme_metrics_free(a.metrics);
+	steme_pid_remove(&a.in, NAME);
+	steme_log(STEME_INFO, "stemedb-api ended");
+	return 0;
+}

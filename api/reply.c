@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* reply.c - answers: bodies, problems, statuses of our errors. */
+#include "config.h"
+#include "api/api.h"
+
+#include <json-c/json.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+unsigned
+api_status_of(int err)
+{
+	switch (err) {
+	case STEME_OK:
+		return 200;
+	case STEME_EINVAL:
+	case STEME_EUTF8:
+	case STEME_EPROTO:
+		return 400;
+	case STEME_EAUTH:
+		return 401;
+	case STEME_EPERM:
+		return 403;
+	case STEME_ENOTFOUND:
+		return 404;
+	case STEME_EEXIST:
+		return 409;
+	case STEME_ETOOBIG:
+		return 413;
+	case STEME_ESIG:
+	case STEME_ESKEW:
+	case STEME_EVERSION:
+		return 422;
+	case STEME_ELIMIT:
+		return 429;
+	case STEME_ETIMEOUT:
+		return 504;
+	case STEME_ENOSPC:
+	case STEME_EBUSY:
+	case STEME_EAGAIN:
+	case STEME_ECONN:
+	case STEME_EREADONLY:
+		return 503;
+	default:
+		return 500;
+	}
+}
+
+const char *
+api_kind_of(int err)
+{
+	switch (err) {
+	case STEME_EINVAL:
+	case STEME_EPROTO:
+		return "invalid-input";
+	case STEME_EUTF8:
+		return "not-utf-8";
+	case STEME_EAUTH:
+		return "not-authenticated";
+	case STEME_EPERM:
+		return "forbidden";
+	case STEME_ENOTFOUND:
+		return "not-found";
+	case STEME_EEXIST:
+		return "conflict";
+	case STEME_ETOOBIG:
+		return "too-large";
+	case STEME_ESIG:
+		return "bad-signature";
+	case STEME_ESKEW:
+		return "clock-skew";
+	case STEME_EVERSION:
+		return "unknown-version";
+	case STEME_ELIMIT:
+		return "rate-limited";
+	case STEME_ETIMEOUT:
+		return "timeout";
+	case STEME_ENOSPC:
+		return "disk-full";
+	case STEME_EREADONLY:
+		return "writes-stopped";
+	case STEME_EBUSY:
+	case STEME_EAGAIN:
+		return "busy";
+	case STEME_ECONN:
+		return "daemon-unreachable";
+	default:
+		return "internal";
+	}
+}
+
+static const char *
+title_of(unsigned status)
+{
+	switch (status) {
+	case 400: return "Bad Request";
+	case 401: return "Unauthorized";
+	case 403: return "Forbidden";
+	case 404: return "Not Found";
+	case 405: return "Method Not Allowed";
+	case 409: return "Conflict";
+	case 413: return "Content Too Large";
+	case 421: return "Misdirected Request";
+	case 422: return "Unprocessable Content";
+	case 429: return "Too Many Requests";
+	case 503: return "Service Unavailable";
+	case 504: return "Gateway Timeout";
+	default: return "Internal Server Error";
+	}
+}
+
+void
+api_queue(struct api_request *r, unsigned status, struct MHD_Response *resp)
+{
+	r->status = status;
+	r->queued = true;
+	if (resp == NULL || MHD_queue_response(r->c, status, resp) != MHD_YES)
+		r->status = 500;
+	if (resp != NULL)
+		MHD_destroy_response(resp);
+}
+
+static struct MHD_Response *
+make(const char *type, const void *body, size_t len, enum MHD_ResponseMemoryMode mode)
+{
+	struct MHD_Response *resp = MHD_create_response_from_buffer(len,
+	    (void *)(uintptr_t)body, mode);
+
+	if (resp != NULL) {
+		MHD_add_response_header(resp, "Content-Type", type);
+		MHD_add_response_header(resp, "X-Content-Type-Options", "nosniff");
+	}
+	return resp;
+}
+
+void
+api_reply(struct api_request *r, unsigned status, const char *type,
+    const void *body, size_t len)
+{
+	api_queue(r, status, make(type, body, len, MHD_RESPMEM_MUST_COPY));
+}
+
+void
+api_reply_buf(struct api_request *r, unsigned status, const char *type,
+    struct steme_buf *b)
+{
+	struct MHD_Response *resp;
+	uint8_t *data;
+	size_t len;
+	int err = steme_buf_take(b, &data, &len);
+
+	if (err != STEME_OK) {
+		api_problem_err(r, err, "");
+		return;
+	}
+	resp = make(type, data, len, MHD_RESPMEM_MUST_FREE);
+	if (resp == NULL)
+		free(data);
+	if (resp != NULL && status == 200 && r->hot_ok &&
+	    api_hot_keep(r, resp, len)) {
+		r->status = status;
+		r->queued = true;
+		if (MHD_queue_response(r->c, status, resp) != MHD_YES)
+			r->status = 500;
+		return;
+	}
+	api_queue(r, status, resp);
+}
+
+void
+api_problem(struct api_request *r, unsigned status, const char *kind,
+    const char *fmt, ...)
+{
+	struct json_object *o = json_object_new_object();
+	struct MHD_Response *resp;
+	char detail[768], type[96];
+	const char *text;
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(detail, sizeof(detail), fmt, ap);
+	va_end(ap);
+	snprintf(type, sizeof(type), "urn:stemedb:problem:%s", kind);
+	json_object_object_add(o, "type", json_object_new_string(type));
+	json_object_object_add(o, "title", json_object_new_string(title_of(status)));
+	json_object_object_add(o, "status", json_object_new_int((int)status));
+	json_object_object_add(o, "detail", json_object_new_string(detail));
+	text = json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN |
+	    JSON_C_TO_STRING_NOSLASHESCAPE);
+	resp = text == NULL ? NULL : make("application/problem+json", text,
+	    strlen(text), MHD_RESPMEM_MUST_COPY);
+	if (resp != NULL && (status == 503 || status == 429))
+		MHD_add_response_header(resp, "Retry-After", "1");
+	if (resp != NULL && status == 401)
+		MHD_add_response_header(resp, "WWW-Authenticate", "Bearer");
+	if (resp != NULL && status == 405)
+		MHD_add_response_header(resp, "Allow", r->allow);
+	api_queue(r, status, resp);
+	json_object_put(o);
+}
+
+void
+api_problem_err(struct api_request *r, int err, const char *why)
+{
+	api_problem(r, api_status_of(err), api_kind_of(err), "%s",
+	    why != NULL && why[0] != '\0' ? why : steme_strerror(err));
+}

@@ -1,0 +1,87 @@
+#!/usr/bin/env bash
+# The tree of the mount: what is where, what it says, and what it refuses.
+. "${srcdir:-.}/tests/e2e/lib.sh"
+
+up || { echo "cannot start"; exit 1; }
+A=$M/drug/semaglutide/@assert
+
+is "a fresh store lists its three special files and its own settings" '@changes
+@metrics
+@status
+_steme' ls "$M"
+ok "mkdir makes a concept" mkdir -p "$M/drug/semaglutide"
+is "a fresh concept lists only @assert" '@assert' ls "$M/drug/semaglutide"
+ok "one write is one claim" bash -c "echo '2.4 mg' > $A/max_weekly_dose"
+is "and can be read at once" '2.4 mg' cat "$M/drug/semaglutide/@recency/max_weekly_dose"
+ok "a number stays as written" bash -c "echo 10.0 > $A/number"
+is "also when shown" '10.0' cat "$M/drug/semaglutide/@recency/number"
+is "a value ends in exactly one newline" 7 bash -c "wc -c < $M/drug/semaglutide/@recency/max_weekly_dose"
+is "its size is true" 7 stat -c %s "$M/drug/semaglutide/@recency/max_weekly_dose"
+is "every lens and its JSON twin is listed" "$(printf '%s\n' @assert @authority @authority.json \
+	@confidence @confidence.json @consensus @consensus.json @constraints @constraints.json @history \
+	@layered @layered.json @recency @recency.json @skeptic @skeptic.json @votes @votes.json)" \
+	bash -c "LC_ALL=C ls $M/drug/semaglutide"
+is "a lens lists the predicates that have a winner" 'max_weekly_dose
+number' ls "$M/drug/semaglutide/@recency"
+is "no vote, no winner" '' ls "$M/drug/semaglutide/@votes"
+not_ok "a predicate without a winner is not there" cat "$M/drug/semaglutide/@votes/number"
+is "skeptic shows shares" $'1\t1\t"2.4 mg"' cat "$M/drug/semaglutide/@skeptic/max_weekly_dose"
+is "layered shows tiers" $'5\tanecdotal\t"2.4 mg"' cat "$M/drug/semaglutide/@layered/max_weekly_dose"
+like "@LENS.json is a query's answer" '"lens":"recency","results":\[' cat "$M/drug/semaglutide/@recency.json"
+is "@history has a JSON object a line" max_weekly_dose bash -c "jq -r .predicate $M/drug/semaglutide/@history/max_weekly_dose"
+echo '{"concept_path":"drug/semaglutide","predicate":"rule","object":"x","confidence":0.5}' > "$A/rule.json"
+is "@assert takes JSON" x cat "$M/drug/semaglutide/@recency/rule"
+is "with its confidence" 0.5 getfattr --only-values -n user.steme.confidence "$M/drug/semaglutide/@recency/rule"
+
+id=$(getfattr --only-values -n user.steme.id "$M/drug/semaglutide/@recency/max_weekly_dose")
+is "an object's bytes hash to its id" "$id" bash -c "b2sum -l 256 < $M/@object/$id | cut -d' ' -f1"
+is "its signature has 64 bytes" 64 stat -c %s "$M/@object/$id.sig"
+agent=$(getfattr --only-values -n user.steme.agent "$M/drug/semaglutide/@recency/max_weekly_dose")
+(printf '302a300506032b6570032100%s' "$agent" | xxd -r -p) > "$T/pub.der"
+cp "$M/@object/$id" "$T/obj"; cp "$M/@object/$id.sig" "$T/sig"
+ok "openssl verifies the signature" openssl pkeyutl -verify -rawin -pubin -keyform DER -inkey "$T/pub.der" -in "$T/obj" -sigfile "$T/sig"
+not_ok "a singly signed object has no proof" cat "$M/@object/$id.proof"
+
+T1=$(date -u +%Y-%m-%dT%H:%M:%SZ); sleep 1.1
+echo '2.0 mg' > "$A/max_weekly_dose"
+is "@at shows the tree as of then" '2.4 mg' cat "$M/@at/$T1/drug/semaglutide/@recency/max_weekly_dose"
+is "and now is now" '2.0 mg' cat "$M/drug/semaglutide/@recency/max_weekly_dose"
+not_ok "the future is not there" ls "$M/@at/2999-01-01T00:00:00Z"
+not_ok "nor is a strange spelling" ls "$M/@at/yesterday"
+is "@at is not listed" '@changes
+@metrics
+@status
+_steme
+drug' ls "$M"
+
+# refusals
+errno_is () { is "$1" "$2" bash -c "$3 2>&1 | grep -oE '(Operation not permitted|Permission denied|Invalid argument|File too large|No such file or directory|Invalid or incomplete multibyte or wide character|Read-only file system|Directory not empty)' | head -1"; }
+errno_is "rm is refused" "Operation not permitted" "rm $M/drug/semaglutide/@recency/number"
+errno_is "mv is refused" "Operation not permitted" "mv $M/drug/semaglutide/@recency/number $M/drug/semaglutide/@recency/n2"
+errno_is "overwriting is refused" "Operation not permitted" "echo 1 > $M/drug/semaglutide/@recency/number"
+errno_is "so is appending" "Operation not permitted" "echo 1 >> $M/drug/semaglutide/@recency/number"
+errno_is "so is truncating" "Operation not permitted" ": > $M/drug/semaglutide/@recency/number"
+errno_is "rmdir of a concept with claims is refused" "Operation not permitted" "rmdir $M/drug/semaglutide"
+errno_is "a link is refused" "Operation not permitted" "ln $M/drug/semaglutide/@recency/number $M/x"
+errno_is "a write without a newline is refused" "Invalid argument" "printf abc > $A/x"
+errno_is "a long write is refused" "File too large" "head -c 5000 /dev/zero | tr '\\0' a | dd of=$A/x bs=8192 iflag=fullblock"
+errno_is "a write in pieces is refused" "Invalid argument" "printf 'abc\ndef\n' | dd of=$A/x bs=4"
+errno_is "what is not UTF-8 is refused" "Invalid or incomplete multibyte or wide character" "printf '\\377\\n' > $A/x"
+not_ok "and nothing of them was stored" cat "$M/drug/semaglutide/@recency/x"
+ok "an empty mkdir can go again" bash -c "mkdir $M/drug/tmp && rmdir $M/drug/tmp"
+not_ok "a name with a leading @ is no concept" mkdir "$M/drug/@x"
+is "a 4,095 byte write is taken" 4095 bash -c "(head -c 4094 /dev/zero | tr '\\0' a; echo) > $T/v; dd if=$T/v of=$A/long bs=8192 status=none; wc -c < $M/drug/semaglutide/@recency/long"
+is "every other xattr answers ENODATA" 'No data available' bash -c "python3 -c 'import os,sys
+try: os.getxattr(sys.argv[1],\"user.other\")
+except OSError as e: print(os.strerror(e.errno))' $M/drug/semaglutide/@recency/number"
+
+# unclean stops
+kill -9 "$(cut -d' ' -f1 "$D/run/stemefs.pid")"
+for _ in $(seq 50); do mountpoint -q "$M" || break; sleep 0.1; done
+not_ok "the watchdog takes a dead mount away" mountpoint -q "$M"
+ok "up recovers a killed daemon" up
+is "with all that was acknowledged" '2.0 mg' cat "$M/drug/semaglutide/@recency/max_weekly_dose"
+ok "down unmounts" down
+not_ok "and nothing is mounted" mountpoint -q "$M"
+ok "down again is fine" down
+done_testing
