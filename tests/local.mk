@@ -147,6 +147,13 @@ check_msg_LDADD = $(BASE_TEST_LIBS)
 
 # --- mount
 
+check_PROGRAMS += check_node
+TESTS += check_node
+check_node_SOURCES = %D%/check_node.c fs/node.c fs/node.h
+check_node_CPPFLAGS = $(CHECK_CPPFLAGS)
+check_node_LDADD = $(BASE_TEST_LIBS)
+THREAD_CHECKS += check_node
+
 MOUNT_TESTS = %D%/e2e/t-mount-tree.sh %D%/e2e/t-mount-tools.sh %D%/e2e/t-mount-users.sh
 dist_check_SCRIPTS += $(MOUNT_TESTS)
 TESTS += $(MOUNT_TESTS)
