@@ -144,6 +144,13 @@ check_msg_SOURCES = %D%/check_msg.c
 check_msg_CPPFLAGS = $(CHECK_CPPFLAGS)
 check_msg_LDADD = $(BASE_TEST_LIBS)
 
+EXTRA_DIST += %D%/service_util.h
+check_PROGRAMS += check_service
+TESTS += check_service
+check_service_SOURCES = %D%/check_service.c %D%/faultio.c
+check_service_CPPFLAGS = $(CHECK_CPPFLAGS)
+check_service_LDADD = $(STORE_TEST_LIBS)
+
 
 # --- mount
 
