@@ -1,1 +1,15 @@
-# cli/
+# cli/: the command `steme`, and `steme-offline`, which alone here links the store.
+
+bin_PROGRAMS += steme
+steme_CPPFLAGS = $(AM_CPPFLAGS) $(SODIUM_CFLAGS)
+steme_LDADD = $(BASE_LIBS)
+steme_SOURCES = %D%/main.c %D%/cli.h %D%/opts.c %D%/conn.c
+steme_SOURCES += %D%/out.c %D%/out.h %D%/jv.c %D%/jv.h %D%/nfc.c %D%/nfc.h
+steme_SOURCES += %D%/proc.c %D%/proc.h %D%/mounts.c %D%/mounts.h
+steme_SOURCES += %D%/http.c %D%/http.h %D%/site.c %D%/site.h
+steme_SOURCES += %D%/up.c %D%/up.h %D%/down.c %D%/status.c %D%/doctor.c
+steme_SOURCES += %D%/names.c %D%/names.h %D%/query.c %D%/query.h %D%/diff.c
+steme_SOURCES += %D%/show.c %D%/log.c
+steme_SOURCES += %D%/signer.c %D%/signer.h %D%/keys.c %D%/write.c
+steme_SOURCES += %D%/import.c %D%/import.h %D%/import_lines.c %D%/import_send.c
+steme_SOURCES += %D%/verify.c %D%/report.c %D%/report.h

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* http.h - the one question the command asks over HTTP: is the sidecar well? */
+#ifndef STEME_CLI_HTTP_H
+#define STEME_CLI_HTTP_H
+
+#include "core/err.h"
+
+#include <stdint.h>
+
+/*
+ * GET path at host:port.  The status of the answer (200, ...), or STEME_ECONN: nobody
+ * listens, STEME_ETIMEOUT, STEME_EPROTO: something that is no HTTP, STEME_EINVAL: no such host.
+ */
+int http_get_status(const char *host, uint16_t port, const char *path, int timeout_ms);
+
+#endif
