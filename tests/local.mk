@@ -151,6 +151,14 @@ check_service_SOURCES = %D%/check_service.c %D%/faultio.c
 check_service_CPPFLAGS = $(CHECK_CPPFLAGS)
 check_service_LDADD = $(STORE_TEST_LIBS)
 
+EXTRA_DIST += %D%/ctl_util.h
+check_PROGRAMS += check_ctl
+TESTS += check_ctl
+check_ctl_SOURCES = %D%/check_ctl.c %D%/faultio.c $(CTL_FILES)
+check_ctl_CPPFLAGS = $(CHECK_CPPFLAGS)
+check_ctl_LDADD = $(STORE_TEST_LIBS)
+THREAD_CHECKS += check_service check_ctl
+
 
 # --- mount
 

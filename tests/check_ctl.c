@@ -1,0 +1,915 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* check_ctl.c - the control socket: who may what, limits, order, and bad clients. */
+#include "config.h"
+#include "fs/ctl_frames.h"
+#include "fs/ctl_path.h"
+#include "fs/ctl_peer.h"
+#include "tests/ctl_util.h"
+
+#include <fcntl.h>
+#include <grp.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+static struct served D;
+
+static void
+up(void)
+{
+	serve(&D, NULL);
+}
+
+static void
+down(void)
+{
+	unserve(&D);
+}
+
+static void
+again(const struct steme_ctl_opts *o)
+{
+	steme_ctl_close(D.ctl);
+	serve_at(&D, o);
+}
+
+static struct steme_ctl_stats
+stats(void)
+{
+	struct steme_ctl_stats st;
+
+	steme_ctl_stats(D.ctl, &st);
+	return st;
+}
+
+/* The daemon still serves. */
+static void
+still_serves(void)
+{
+	struct steme_client *c = client(&D, STEME_ROLE_NONE);
+	struct steme_why why = { "" };
+
+	ck_assert_msg(steme_client_ask(c, STEME_MSG_PING, "x", 1, NULL, &why) == 0,
+	    "%s", why.text);
+	steme_client_close(c);
+}
+
+/* ---- the path ---- */
+
+START_TEST(a_second_daemon_is_refused_and_the_first_goes_on)
+{
+	struct steme_ctl_opts o = { .service = D.g.svc, .path = D.path,
+	    .owner = (uid_t)-1 };
+	struct steme_ctl *second;
+	struct steme_why why = { "" };
+	char lock[128];
+
+	ck_assert_int_eq(steme_ctl_open(&second, &o, &why), STEME_EBUSY);
+	ck_assert_ptr_null(second);
+	ck_assert_ptr_nonnull(strstr(why.text, D.path));
+	/* Even if somebody removed the lock file. */
+	snprintf(lock, sizeof(lock), "%s.lock", D.path);
+	ck_assert_int_eq(unlink(lock), 0);
+	ck_assert_int_eq(steme_ctl_open(&second, &o, &why), STEME_EBUSY);
+	still_serves();
+}
+END_TEST
+
+START_TEST(a_socket_left_by_a_dead_daemon_is_replaced)
+{
+	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	struct stat st;
+	int fd;
+
+	steme_ctl_close(D.ctl);
+	ck_assert_int_lt(lstat(D.path, &st), 0);
+	fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	strcpy(sa.sun_path, D.path);
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
+	close(fd);
+	ck_assert_int_eq(lstat(D.path, &st), 0);
+	serve_at(&D, NULL);
+	ck_assert_int_eq(lstat(D.path, &st), 0);
+	ck_assert_uint_eq(st.st_mode & 07777, 0666);
+	still_serves();
+}
+END_TEST
+
+START_TEST(a_file_in_the_way_is_not_removed)
+{
+	struct steme_ctl_opts o = { .service = D.g.svc, .path = D.path,
+	    .owner = (uid_t)-1 };
+	struct steme_why why;
+	struct stat st;
+
+	steme_ctl_close(D.ctl);
+	D.ctl = NULL;
+	close(open(D.path, O_CREAT | O_WRONLY, 0644));
+	ck_assert_int_eq(steme_ctl_open(&D.ctl, &o, &why), STEME_EEXIST);
+	ck_assert_int_eq(lstat(D.path, &st), 0);
+	unlink(D.path);
+}
+END_TEST
+
+START_TEST(a_socket_that_is_not_ours_any_more_stays)
+{
+	struct stat st;
+
+	ck_assert_int_eq(unlink(D.path), 0);
+	close(open(D.path, O_CREAT | O_WRONLY, 0644));
+	steme_ctl_close(D.ctl);
+	D.ctl = NULL;
+	ck_assert_int_eq(lstat(D.path, &st), 0);
+}
+END_TEST
+
+START_TEST(a_path_over_107_bytes_is_refused)
+{
+	char longer[110];
+	struct steme_ctl_opts o = { .service = D.g.svc, .path = longer,
+	    .owner = (uid_t)-1 };
+	struct steme_ctl *ctl;
+	struct steme_why why;
+
+	memset(longer, 'a', sizeof(longer));
+	longer[0] = '/';
+	longer[108] = '\0';
+	ck_assert_int_eq(steme_ctl_open(&ctl, &o, &why), STEME_ETOOBIG);
+	ck_assert_ptr_nonnull(strstr(why.text, "--dir"));
+}
+END_TEST
+
+/* ---- roles ---- */
+
+START_TEST(roles_follow_user_and_groups)
+{
+	struct steme_peers p;
+	gid_t groups[3] = { 7, 70, 700 };
+
+	steme_peers_init(&p, 1001, "");
+	p.self = 1002;
+	ck_assert_int_eq(steme_peer_role(&p, 0, 0, NULL, 0), STEME_ROLE_ADMIN);
+	ck_assert_int_eq(steme_peer_role(&p, 1001, 5, NULL, 0), STEME_ROLE_ADMIN);
+	ck_assert_int_eq(steme_peer_role(&p, 1002, 5, NULL, 0), STEME_ROLE_ADMIN);
+	ck_assert_int_eq(steme_peer_role(&p, 1003, 5, groups, 3), STEME_ROLE_READER);
+	p.has_gid = true;
+	p.gid = 700;
+	ck_assert_int_eq(steme_peer_role(&p, 1003, 5, groups, 3), STEME_ROLE_ADMIN);
+	ck_assert_int_eq(steme_peer_role(&p, 1003, 700, NULL, 0), STEME_ROLE_ADMIN);
+	ck_assert_int_eq(steme_peer_role(&p, 1003, 5, groups, 2), STEME_ROLE_READER);
+	/* Nobody gives the overflow user more, whoever it seems to be. */
+	p.self = p.owner = 65534;
+	ck_assert_int_eq(steme_peer_role(&p, 65534, 700, groups, 3),
+	    STEME_ROLE_READER);
+	p.overflow = 4242;
+	ck_assert_int_eq(steme_peer_role(&p, 4242, 700, groups, 3),
+	    STEME_ROLE_READER);
+}
+END_TEST
+
+/* A child as uid with these groups asks for a role; its exit status is the role. */
+static int
+role_of(uid_t uid, const gid_t *groups, size_t n)
+{
+	pid_t pid = fork();
+	int status;
+
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0) {
+		struct steme_client *c;
+
+		if (setgroups(n, groups) != 0 || setgid(uid) != 0 || setuid(uid) != 0 ||
+		    steme_client_open(&c, D.path, STEME_ROLE_NONE, NULL) != STEME_OK)
+			_exit(99);
+		_exit((int)steme_client_welcome(c)->role);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+START_TEST(the_kernel_says_who_calls)
+{
+	struct steme_ctl_opts o = { .owner = 12345, .group = "daemon" };
+	struct group *g = getgrnam("daemon");
+	gid_t many[100];
+
+	if (getuid() != 0) {
+		/* Without root there is one user to be: the daemon's own. */
+		struct steme_client *c = client(&D, STEME_ROLE_NONE);
+
+		ck_assert_int_eq(steme_client_welcome(c)->role, STEME_ROLE_ADMIN);
+		steme_client_close(c);
+		return;
+	}
+	ck_assert_ptr_nonnull(g);
+	again(&o);
+	for (gid_t i = 0; i < 100; i++)
+		many[i] = 20000 + i;
+	ck_assert_int_eq(role_of(0, NULL, 0), STEME_ROLE_ADMIN);
+	ck_assert_int_eq(role_of(12345, NULL, 0), STEME_ROLE_ADMIN);
+	ck_assert_int_eq(role_of(23456, NULL, 0), STEME_ROLE_READER);
+	ck_assert_int_eq(role_of(65534, &g->gr_gid, 1), STEME_ROLE_READER);
+	ck_assert_int_eq(role_of(23456, &g->gr_gid, 1), STEME_ROLE_ADMIN);
+	ck_assert_int_eq(role_of(23456, many, 100), STEME_ROLE_READER);
+	many[99] = g->gr_gid;
+	ck_assert_int_eq(role_of(23456, many, 100), STEME_ROLE_ADMIN);
+}
+END_TEST
+
+START_TEST(who_asked_for_less_gets_less)
+{
+	struct steme_client *c = client(&D, STEME_ROLE_READER);
+	struct steme_why why = { "" };
+
+	ck_assert_int_eq(steme_client_welcome(c)->role, STEME_ROLE_READER);
+	ck_assert_int_eq(steme_client_ask(c, STEME_MSG_STOP, "", 0, NULL, &why),
+	    STEME_EPERM);
+	ck_assert_int_eq(atomic_load(&D.g.stops), 0);
+	ck_assert_int_eq(steme_client_ask(c, STEME_MSG_PING, "", 0, NULL, &why),
+	    STEME_OK);
+	steme_client_close(c);
+}
+END_TEST
+
+/* ---- frames ---- */
+
+START_TEST(the_first_message_must_be_hello)
+{
+	int fd = raw_connect(&D);
+	struct steme_frame f;
+
+	raw_frame(fd, STEME_MSG_PING, 0, 9, "x", 1);
+	ck_assert_int_eq(raw_error(fd, &f), STEME_EPROTO);
+	ck_assert_uint_eq(f.req, 9);
+	raw_is_closed(fd);
+	still_serves();
+}
+END_TEST
+
+START_TEST(a_version_we_do_not_speak_is_named)
+{
+	struct steme_msg_hello m = { 7, 9, 0, STEME_ROLE_NONE, STEME_LIT("x") };
+	int fd = raw_connect(&D);
+	struct steme_buf b = {0};
+	struct steme_frame f;
+
+	steme_msg_put_hello(&b, &m);
+	raw_frame(fd, STEME_MSG_HELLO, 0, 0, b.data, b.len);
+	ck_assert_int_eq(raw_error(fd, &f), STEME_EVERSION);
+	raw_is_closed(fd);
+	steme_buf_fini(&b);
+}
+END_TEST
+
+START_TEST(a_bad_frame_ends_its_connection_only)
+{
+	struct steme_client *other = client(&D, STEME_ROLE_NONE);
+	struct steme_why why = { "" };
+	struct steme_frame f;
+	uint8_t h[STEME_FRAME_HDR];
+	int fd = raw_connect(&D);
+
+	raw_greet(fd);
+	raw_frame(fd, STEME_MSG_PING, 0x8000, 77, "", 0);
+	ck_assert_int_eq(raw_error(fd, &f), STEME_EPROTO);
+	ck_assert_uint_eq(f.req, 77);
+	raw_is_closed(fd);
+	/* Flags of answers are not for clients. */
+	fd = raw_connect(&D);
+	raw_greet(fd);
+	raw_frame(fd, STEME_MSG_PING, STEME_F_REPLY, 78, "", 0);
+	ck_assert_int_eq(raw_error(fd, &f), STEME_EPROTO);
+	raw_is_closed(fd);
+	/* Too long: refused before its bytes are there. */
+	fd = raw_connect(&D);
+	raw_greet(fd);
+	f = (struct steme_frame){ STEME_FRAME_MAX + 1, STEME_MSG_PING, 0, 79 };
+	steme_frame_encode(h, &f);
+	raw_send(fd, h, sizeof(h));
+	ck_assert_int_eq(raw_error(fd, &f), STEME_ETOOBIG);
+	ck_assert_uint_eq(f.req, 79);
+	raw_is_closed(fd);
+	ck_assert_int_eq(steme_client_ask(other, STEME_MSG_PING, "", 0, NULL, &why),
+	    STEME_OK);
+	ck_assert_uint_eq(stats().bad_frames, 3);
+	steme_client_close(other);
+}
+END_TEST
+
+START_TEST(noise_never_hurts_the_daemon)
+{
+	uint8_t noise[4096];
+	unsigned seed = 7;
+
+	for (int i = 0; i < 200; i++) {
+		int fd = raw_connect(&D);
+
+		if (i % 2)
+			raw_greet(fd);
+		for (size_t k = 0; k < sizeof(noise); k++)
+			noise[k] = (uint8_t)(rand_r(&seed) >> 3);
+		if (i % 4 > 1)	/* a frame whose length is sane */
+			memset(noise + 2, 0, 2), memset(noise + 6, 0, 2);
+		raw_send(fd, noise, sizeof(noise));
+		close(fd);
+	}
+	still_serves();
+}
+END_TEST
+
+START_TEST(a_frame_may_come_byte_by_byte)
+{
+	int fd = raw_connect(&D);
+	struct steme_frame f = { 2, STEME_MSG_PING, 0, 5 };
+	struct steme_buf b = {0};
+	uint8_t bytes[18];
+
+	raw_greet(fd);
+	steme_frame_encode(bytes, &f);
+	bytes[16] = 'h';
+	bytes[17] = 'i';
+	for (size_t i = 0; i < sizeof(bytes); i++) {
+		raw_send(fd, bytes + i, 1);
+		usleep(500);
+	}
+	ck_assert(raw_answer(fd, &f, &b));
+	ck_assert_uint_eq(f.req, 5);
+	ck_assert_uint_eq(b.len, 2);
+	ck_assert_mem_eq(b.data, "hi", 2);
+	steme_buf_fini(&b);
+	close(fd);
+}
+END_TEST
+
+START_TEST(the_longest_frame_is_taken)
+{
+	struct steme_client *c = client(&D, STEME_ROLE_NONE);
+	struct steme_why why = { "" };
+	uint8_t *p = calloc(1, STEME_FRAME_MAX + 1);
+
+	/* A PING so long is malformed, but it gets there and is answered. */
+	ck_assert_int_eq(steme_client_ask(c, STEME_MSG_PING, p, STEME_FRAME_MAX, NULL,
+	    &why), STEME_EPROTO);
+	ck_assert_int_eq(steme_client_ask(c, STEME_MSG_PING, p, STEME_FRAME_MAX + 1,
+	    NULL, &why), STEME_ETOOBIG);
+	ck_assert_int_eq(steme_client_ask(c, STEME_MSG_PING, "", 0, NULL, &why), 0);
+	free(p);
+	steme_client_close(c);
+}
+END_TEST
+
+START_TEST(a_half_frame_ends_its_connection_in_time)
+{
+	struct steme_ctl_opts o = { .owner = (uid_t)-1, .half_frame_ms = 200 };
+	int silent, half, good;
+
+	again(&o);
+	silent = raw_connect(&D);	/* no HELLO at all */
+	half = raw_connect(&D);
+	good = raw_connect(&D);
+	raw_greet(half);
+	raw_greet(good);
+	raw_send(half, "\2\0\0\0\2", 5);
+	raw_is_closed(silent);
+	raw_is_closed(half);
+	/* Idle is no offence. */
+	raw_frame(good, STEME_MSG_PING, 0, 1, "", 0);
+	ck_assert_int_eq(raw_error(good, &(struct steme_frame){ 0 }), STEME_OK);
+	close(good);
+	ck_assert_uint_eq(stats().timeouts, 2);
+}
+END_TEST
+
+/* ---- many at once ---- */
+
+START_TEST(a_pipeline_is_answered_whatever_the_order)
+{
+	struct steme_client *c = client(&D, STEME_ROLE_NONE);
+	struct made *m = calloc(2000, sizeof(*m));
+	uint64_t *req = calloc(2000, sizeof(*req)), status;
+	struct steme_answer a;
+	struct steme_buf b = {0};
+
+	for (int i = 0; i < 2000; i++) {
+		char v[16];
+
+		snprintf(v, sizeof(v), "%d", i);
+		m[i] = make_claim(&D.g.ann, "pipe/line", "p", v, T0 - i);
+	}
+	/* A slow one first: what comes after it is not held up. */
+	ck_assert_int_eq(steme_client_submit(c, STEME_MSG_STATUS, "", 0, &status), 0);
+	for (int i = 0; i < 2000; i++) {
+		steme_buf_clear(&b);
+		steme_msg_put_puts(&b, 1);
+		put_made(&b, &m[i]);
+		ck_assert_int_eq(steme_client_submit(c, STEME_MSG_PUT, b.data, b.len,
+		    &req[i]), STEME_OK);
+	}
+	/* Backwards: those that came before are kept. */
+	for (int i = 1999; i >= 0; i--) {
+		struct steme_msg_put_result r;
+		struct steme_rd rd;
+
+		ck_assert_int_eq(steme_client_wait(c, req[i], &a), STEME_OK);
+		ck_assert_int_eq(a.err, STEME_OK);
+		rd = steme_rd_from(a.data, a.len);
+		ck_assert_int_eq(steme_msg_next_result(&rd, &r), STEME_OK);
+		ck_assert_int_eq(r.err, STEME_OK);
+		ck_assert(steme_id_eq(&r.id, &m[i].id));
+		made_free(&m[i]);
+	}
+	ck_assert_int_eq(steme_client_wait(c, status, &a), STEME_OK);
+	ck_assert_int_eq(a.err, STEME_OK);
+	steme_client_close(c);
+	steme_buf_fini(&b);
+	free(m);
+	free(req);
+}
+END_TEST
+
+struct writer {
+	pthread_t t;
+	int n, bad;
+	unsigned id;
+};
+
+static void *
+write_some(void *arg)
+{
+	struct writer *w = arg;
+	struct steme_client *c = client(&D, STEME_ROLE_WRITER);
+	struct steme_msg_put_result r;
+	struct steme_why why;
+
+	for (int i = 0; i < w->n; i++) {
+		struct steme_query q;
+		struct steme_buf b = {0};
+		struct made m;
+		char v[32], path[32];
+
+		snprintf(v, sizeof(v), "w%u-%d", w->id, i);
+		snprintf(path, sizeof(path), "many/%u", w->id);
+		m = make_claim(&D.g.ann, path, "p", v, T0 - 1000 + i);
+		if (steme_client_put(c, (struct steme_str){ (const char *)m.bytes, m.n },
+		    &m.sig, &r, &why) != STEME_OK || r.status != STEME_CREATED)
+			w->bad++;
+		made_free(&m);
+		/* An acknowledged write is seen by the next read. */
+		steme_query_init(&q);
+		q.concept = steme_str_from(path);
+		if (steme_client_query(c, &q, &b, &why) != STEME_OK ||
+		    strstr((const char *)b.data, v) == NULL)
+			w->bad++;
+		steme_buf_fini(&b);
+	}
+	steme_client_close(c);
+	return NULL;
+}
+
+START_TEST(two_hundred_connections_write_and_read_their_own_writes)
+{
+	struct writer w[200];
+
+	for (unsigned i = 0; i < 200; i++) {
+		w[i] = (struct writer){ .n = 5, .id = i };
+		ck_assert_int_eq(pthread_create(&w[i].t, NULL, write_some, &w[i]), 0);
+	}
+	for (unsigned i = 0; i < 200; i++) {
+		pthread_join(w[i].t, NULL);
+		ck_assert_int_eq(w[i].bad, 0);
+	}
+	ck_assert_uint_eq(stats().accepted, 200);
+}
+END_TEST
+
+START_TEST(writers_that_write_at_once_share_syncs)
+{
+	struct steme_store_stats before, after;
+	struct writer w[32];
+
+	steme_store_stats(D.g.s, &before);
+	for (unsigned i = 0; i < 32; i++) {
+		w[i] = (struct writer){ .n = 20, .id = i };
+		ck_assert_int_eq(pthread_create(&w[i].t, NULL, write_some, &w[i]), 0);
+	}
+	for (unsigned i = 0; i < 32; i++) {
+		pthread_join(w[i].t, NULL);
+		ck_assert_int_eq(w[i].bad, 0);
+	}
+	steme_store_stats(D.g.s, &after);
+	ck_assert_uint_eq(after.commit_records - before.commit_records, 640);
+	ck_assert_uint_lt(after.wal.syncs - before.wal.syncs, 400);
+}
+END_TEST
+
+/* ---- limits ---- */
+
+START_TEST(too_many_connections_are_told_so)
+{
+	struct steme_ctl_opts o = { .owner = (uid_t)-1, .max_connections = 8 };
+	struct steme_client *c[8], *more = NULL;
+	struct steme_why why = { "" };
+
+	again(&o);
+	for (int i = 0; i < 8; i++)
+		c[i] = client(&D, STEME_ROLE_NONE);
+	ck_assert_int_eq(steme_client_open(&more, D.path, STEME_ROLE_NONE, &why),
+	    STEME_ELIMIT);
+	ck_assert_ptr_nonnull(strstr(why.text, "too many connections"));
+	steme_client_close(c[0]);
+	for (int i = 0; more == NULL && i < 500; i++) {
+		if (steme_client_open(&more, D.path, STEME_ROLE_NONE, &why) != 0)
+			usleep(10000);
+	}
+	ck_assert_ptr_nonnull(more);
+	steme_client_close(more);
+	for (int i = 1; i < 8; i++)
+		steme_client_close(c[i]);
+	if (getuid() != 0)
+		return;
+	/* Readers leave a quarter to those who may write. */
+	again(&o);
+	for (int i = 0; i < 6; i++)
+		c[i] = client(&D, STEME_ROLE_NONE);
+	ck_assert_int_eq(role_of(23456, NULL, 0), 99);
+	c[6] = client(&D, STEME_ROLE_NONE);
+	for (int i = 0; i < 7; i++)
+		steme_client_close(c[i]);
+}
+END_TEST
+
+START_TEST(requests_in_hand_are_bounded_and_none_is_lost)
+{
+	struct steme_ctl_opts o = { .owner = (uid_t)-1, .max_inflight = 4 };
+	struct steme_client *c;
+	uint64_t req[500];
+	struct steme_answer a;
+
+	again(&o);
+	c = client(&D, STEME_ROLE_NONE);
+	for (int i = 0; i < 500; i++)	/* STATUS goes to a worker */
+		ck_assert_int_eq(steme_client_submit(c, i % 2 ? STEME_MSG_STATUS :
+		    STEME_MSG_PING, "", 0, &req[i]), STEME_OK);
+	for (int i = 0; i < 500; i++) {
+		ck_assert_int_eq(steme_client_wait(c, req[i], &a), STEME_OK);
+		ck_assert_int_eq(a.err, STEME_OK);
+	}
+	steme_client_close(c);
+}
+END_TEST
+
+static void
+fill(int n, size_t len)
+{
+	char *v = malloc(len + 1);
+
+	memset(v, 'x', len);
+	v[len] = '\0';
+	for (int i = 0; i < n; i++)
+		must_claim(D.g.s, &D.g.ann, "fill/a", "p", v, T0 - i);
+	free(v);
+}
+
+START_TEST(who_does_not_read_does_not_make_the_daemon_swell)
+{
+	struct steme_query q;
+	struct steme_buf b = {0}, frame = {0};
+	uint64_t handled;
+	int fd = raw_connect(&D);
+
+	fill(1, 60000);
+	raw_greet(fd);
+	steme_query_init(&q);
+	q.concept = STEME_LIT("fill/a");
+	steme_msg_put_query(&b, &q);
+	for (int i = 0; i < 1000; i++) {	/* 60 MB of answers, if all were made */
+		steme_sock_header(&frame, b.len, STEME_MSG_QUERY, 1 + (uint64_t)i);
+		steme_buf_put(&frame, b.data, b.len);
+	}
+	ck_assert(send(fd, frame.data, frame.len, MSG_NOSIGNAL | MSG_DONTWAIT) > 0);
+	usleep(300000);
+	handled = stats().requests;
+	ck_assert_msg(handled < 60, "%lu handled", (unsigned long)handled);
+	ck_assert_uint_eq(stats().overflows, 0);
+	still_serves();
+	/* When it reads at last, everything comes. */
+	for (int i = 0; i < 1000; i++) {
+		struct steme_frame f;
+
+		steme_buf_clear(&b);
+		ck_assert(raw_answer(fd, &f, &b));
+		ck_assert_uint_eq(f.flags & ~STEME_F_MORE, STEME_F_REPLY);
+		if (f.flags & STEME_F_MORE)
+			i--;
+	}
+	close(fd);
+	steme_buf_fini(&b);
+	steme_buf_fini(&frame);
+}
+END_TEST
+
+START_TEST(a_long_answer_comes_in_frames)
+{
+	struct steme_client *c = client(&D, STEME_ROLE_NONE);
+	struct steme_why why = { "" };
+	struct steme_buf b = {0};
+	struct steme_query q;
+
+	fill(60, 60000);
+	steme_query_init(&q);
+	q.concept = STEME_LIT("fill/a");
+	ck_assert_msg(steme_client_history(c, &q, &b, &why) == 0, "%s", why.text);
+	ck_assert_uint_gt(b.len, 3600000);
+	ck_assert_ptr_nonnull(strstr((const char *)b.data, "\"next_cursor\""));
+	steme_buf_fini(&b);
+	steme_client_close(c);
+}
+END_TEST
+
+START_TEST(too_much_unread_ends_the_connection)
+{
+	struct steme_ctl_opts o = { .owner = (uid_t)-1, .max_unread = 256 << 10 };
+	struct steme_buf b = {0}, frame = {0};
+	uint8_t pad[4000] = { 0 };
+	int fd, small = 4096;
+
+	/* Less than what pauses reading: answers of one turn go over it. */
+	again(&o);
+	fd = raw_connect(&D);
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+	raw_greet(fd);
+	for (int i = 0; i < 2000; i++) {
+		steme_sock_header(&frame, sizeof(pad), STEME_MSG_PING, 1);
+		steme_buf_put(&frame, pad, sizeof(pad));
+	}
+	raw_send(fd, frame.data, frame.len);
+	for (int i = 0; i < 500 && stats().overflows == 0; i++)
+		usleep(10000);
+	ck_assert_uint_eq(stats().overflows, 1);
+	for (int i = 0; i < 500 && stats().connections > 0; i++)
+		usleep(10000);
+	ck_assert_uint_eq(stats().connections, 0);
+	close(fd);
+	still_serves();
+	steme_buf_fini(&b);
+	steme_buf_fini(&frame);
+}
+END_TEST
+
+/* ---- streams, ends ---- */
+
+static int
+see_two(void *arg, const struct steme_record *r)
+{
+	int *n = arg;
+
+	ck_assert_uint_eq(r->lsn, 2 + (unsigned)*n);
+	return ++*n == 2 ? 7 : 0;
+}
+
+START_TEST(a_watch_is_ended_by_its_client_and_the_connection_stays)
+{
+	struct steme_client *c = client(&D, STEME_ROLE_NONE);
+	struct steme_why why = { "" };
+	int n = 0;
+
+	fill(5, 10);
+	ck_assert_int_eq(steme_client_watch(c, 2, see_two, &n, &why), 7);
+	ck_assert_int_eq(n, 2);
+	ck_assert_int_eq(steme_client_ask(c, STEME_MSG_PING, "", 0, NULL, &why), 0);
+	steme_client_close(c);
+}
+END_TEST
+
+START_TEST(cancel_says_whether_there_was_anything)
+{
+	struct steme_client *c = client(&D, STEME_ROLE_NONE);
+	struct steme_msg_log m = { 0, UINT64_MAX, 0 };
+	struct steme_buf b = {0}, out = {0};
+	struct steme_answer a;
+	uint64_t watch;
+
+	steme_msg_put_log(&b, &m);
+	ck_assert_int_eq(steme_client_submit(c, STEME_MSG_WATCH, b.data, b.len,
+	    &watch), 0);
+	for (int i = 0; i < 2; i++) {
+		steme_buf_clear(&b);
+		steme_buf_clear(&out);
+		steme_msg_put_cancel(&b, i == 0 ? watch : watch + 1000);
+		ck_assert_int_eq(steme_client_ask(c, STEME_MSG_CANCEL, b.data, b.len,
+		    &out, NULL), STEME_OK);
+		ck_assert_uint_eq(out.len, 1);
+		ck_assert_uint_eq(out.data[0], i == 0);
+	}
+	ck_assert_int_eq(steme_client_wait(c, watch, &a), STEME_OK);
+	ck_assert_int_eq(a.err, STEME_ECANCELED);
+	ck_assert_int_eq(steme_client_ask(c, STEME_MSG_CANCEL, "x", 1, NULL, NULL),
+	    STEME_EPROTO);
+	steme_buf_fini(&b);
+	steme_buf_fini(&out);
+	steme_client_close(c);
+}
+END_TEST
+
+START_TEST(watchers_that_vanish_leave_nothing_behind)
+{
+	struct steme_msg_log m = { 1, UINT64_MAX, 0 };
+	struct steme_buf b = {0};
+
+	fill(3, 50000);
+	steme_msg_put_log(&b, &m);
+	/* More than may be open at once, one after the other. */
+	for (int i = 0; i < 400; i++) {
+		int fd = raw_connect(&D);
+
+		raw_greet(fd);
+		raw_frame(fd, STEME_MSG_WATCH, 0, 1, b.data, b.len);
+		close(fd);
+	}
+	for (int i = 0; i < 500 && stats().connections > 0; i++)
+		usleep(10000);
+	ck_assert_uint_eq(stats().connections, 0);
+	usleep(50000);
+	/* A place is free. */
+	struct steme_client *c = client(&D, STEME_ROLE_NONE);
+	int n = 0;
+
+	ck_assert_int_eq(steme_client_watch(c, 2, see_two, &n, NULL), 7);
+	steme_client_close(c);
+	steme_buf_fini(&b);
+}
+END_TEST
+
+START_TEST(a_client_that_sends_no_more_still_gets_its_answers)
+{
+	int fd = raw_connect(&D);
+	struct steme_frame f;
+
+	raw_greet(fd);
+	raw_frame(fd, STEME_MSG_STATUS, 0, 1, "", 0);
+	raw_frame(fd, STEME_MSG_PING, 0, 2, "", 0);
+	shutdown(fd, SHUT_WR);
+	ck_assert_int_eq(raw_error(fd, &f), STEME_OK);
+	ck_assert_int_eq(raw_error(fd, &f), STEME_OK);
+	raw_is_closed(fd);
+}
+END_TEST
+
+START_TEST(closing_answers_what_is_in_hand)
+{
+	struct steme_client *c = client(&D, STEME_ROLE_WRITER);
+	struct steme_buf b = {0};
+	struct steme_answer a;
+	struct made m = make_claim(&D.g.ann, "last", "p", "v", T0);
+	uint64_t req[101];
+	uint64_t seen = stats().requests;
+	int answered = 0;
+
+	steme_msg_put_puts(&b, 1);
+	put_made(&b, &m);
+	for (int i = 0; i < 100; i++)
+		ck_assert_int_eq(steme_client_submit(c, STEME_MSG_STATUS, "", 0,
+		    &req[i]), 0);
+	ck_assert_int_eq(steme_client_submit(c, STEME_MSG_PUT, b.data, b.len,
+	    &req[100]), 0);
+	ck_assert_int_eq(steme_client_flush(c), 0);
+	while (stats().requests < seen + 101)
+		usleep(1000);
+	steme_ctl_close(D.ctl);
+	D.ctl = NULL;
+	for (int i = 0; i <= 100; i++)
+		if (steme_client_wait(c, req[i], &a) == STEME_OK && a.err == 0)
+			answered++;
+	ck_assert_int_eq(answered, 101);
+	ck_assert_int_eq(steme_client_ask(c, STEME_MSG_PING, "", 0, NULL, NULL),
+	    STEME_ECONN);
+	steme_client_close(c);
+	steme_buf_fini(&b);
+	made_free(&m);
+}
+END_TEST
+
+START_TEST(work_that_outlives_the_socket_is_no_harm)
+{
+	struct steme_client *c = client(&D, STEME_ROLE_ADMIN);
+	uint64_t req;
+
+	fill(200, 1000);
+	ck_assert_int_eq(steme_client_submit(c, STEME_MSG_VERIFY, "\0", 1, &req), 0);
+	ck_assert_int_eq(steme_client_flush(c), 0);
+	while (stats().requests < 2)
+		usleep(100);
+	steme_ctl_close(D.ctl);
+	D.ctl = NULL;
+	steme_client_close(c);
+}
+END_TEST
+
+/* ---- the frame reader by itself ---- */
+
+START_TEST(frames_come_out_however_the_bytes_are_cut)
+{
+	struct steme_slab *spare = NULL;
+	struct steme_frames fr;
+	struct steme_buf in = {0};
+	unsigned seed = (unsigned)_i;
+	size_t at = 0;
+	unsigned next = 0;
+
+	for (unsigned i = 0; i < 300; i++) {
+		size_t n = (size_t)rand_r(&seed) % (i % 50 == 0 ? 200000 : 500);
+
+		steme_sock_header(&in, n, i, i);
+		for (size_t k = 0; k < n; k++)
+			steme_buf_putc(&in, (uint8_t)(i + k));
+	}
+	steme_frames_init(&fr, &spare);
+	while (at < in.len) {
+		struct steme_frame f;
+		const uint8_t *p;
+		size_t n, take = 1 + (size_t)rand_r(&seed) % (_i == 0 ? 3 : 70000);
+		uint8_t *to = steme_frames_space(&fr, &n);
+
+		ck_assert_uint_gt(n, 0);
+		n = n < take ? n : take;
+		n = n < in.len - at ? n : in.len - at;
+		memcpy(to, in.data + at, n);
+		at += n;
+		steme_frames_got(&fr, n);
+		while (steme_frames_next(&fr, &f, &p) == STEME_OK) {
+			ck_assert_uint_eq(f.req, next);
+			for (size_t k = 0; k < f.len; k++)
+				ck_assert_uint_eq(p[k], (uint8_t)(next + k));
+			next++;
+			/* As a request would that outlives the next read. */
+			if (next % 7 == 0) {
+				steme_slab_hold(fr.slab);
+				steme_slab_put(fr.slab);
+			}
+		}
+	}
+	ck_assert_uint_eq(next, 300);
+	ck_assert_uint_eq(steme_frames_pending(&fr), 0);
+	steme_frames_fini(&fr);
+	steme_slab_put(spare);
+	steme_buf_fini(&in);
+}
+END_TEST
+
+static Suite *
+suite(void)
+{
+	Suite *s = suite_create("ctl");
+	TCase *t = tcase_create("path and peers");
+
+	tcase_add_checked_fixture(t, up, down);
+	tcase_set_timeout(t, 60);
+	tcase_add_test(t, a_second_daemon_is_refused_and_the_first_goes_on);
+	tcase_add_test(t, a_socket_left_by_a_dead_daemon_is_replaced);
+	tcase_add_test(t, a_file_in_the_way_is_not_removed);
+	tcase_add_test(t, a_socket_that_is_not_ours_any_more_stays);
+	tcase_add_test(t, a_path_over_107_bytes_is_refused);
+	tcase_add_test(t, roles_follow_user_and_groups);
+	tcase_add_test(t, the_kernel_says_who_calls);
+	tcase_add_test(t, who_asked_for_less_gets_less);
+	suite_add_tcase(s, t);
+	t = tcase_create("frames");
+	tcase_add_checked_fixture(t, up, down);
+	tcase_set_timeout(t, 60);
+	tcase_add_test(t, the_first_message_must_be_hello);
+	tcase_add_test(t, a_version_we_do_not_speak_is_named);
+	tcase_add_test(t, a_bad_frame_ends_its_connection_only);
+	tcase_add_test(t, noise_never_hurts_the_daemon);
+	tcase_add_test(t, a_frame_may_come_byte_by_byte);
+	tcase_add_test(t, the_longest_frame_is_taken);
+	tcase_add_test(t, a_half_frame_ends_its_connection_in_time);
+	suite_add_tcase(s, t);
+	t = tcase_create("many");
+	tcase_add_checked_fixture(t, up, down);
+	tcase_set_timeout(t, 120);
+	tcase_add_test(t, a_pipeline_is_answered_whatever_the_order);
+	tcase_add_test(t, two_hundred_connections_write_and_read_their_own_writes);
+	tcase_add_test(t, writers_that_write_at_once_share_syncs);
+	tcase_add_test(t, too_many_connections_are_told_so);
+	tcase_add_test(t, requests_in_hand_are_bounded_and_none_is_lost);
+	tcase_add_test(t, who_does_not_read_does_not_make_the_daemon_swell);
+	tcase_add_test(t, a_long_answer_comes_in_frames);
+	tcase_add_test(t, too_much_unread_ends_the_connection);
+	suite_add_tcase(s, t);
+	t = tcase_create("ends");
+	tcase_add_checked_fixture(t, up, down);
+	tcase_set_timeout(t, 60);
+	tcase_add_test(t, a_watch_is_ended_by_its_client_and_the_connection_stays);
+	tcase_add_test(t, cancel_says_whether_there_was_anything);
+	tcase_add_test(t, watchers_that_vanish_leave_nothing_behind);
+	tcase_add_test(t, a_client_that_sends_no_more_still_gets_its_answers);
+	tcase_add_test(t, closing_answers_what_is_in_hand);
+	tcase_add_test(t, work_that_outlives_the_socket_is_no_harm);
+	suite_add_tcase(s, t);
+	t = tcase_create("reader");
+	tcase_add_loop_test(t, frames_come_out_however_the_bytes_are_cut, 0, 6);
+	suite_add_tcase(s, t);
+	return s;
+}
+
+#include "tests/runner.h"

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ctl_util.h - a daemon's socket side in this process: service and ctl on a real path. */
+#ifndef STEME_CTL_UTIL_H
+#define STEME_CTL_UTIL_H
+
+#include "core/client.h"
+#include "core/client_sock.h"
+#include "fs/ctl.h"
+#include "tests/service_util.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+struct served {
+	struct rig g;
+	struct steme_ctl *ctl;
+	char path[108];
+};
+
+/* A folder of this process's own, whatever the test does: D/run/control.sock. */
+static inline void
+serve_at(struct served *d, const struct steme_ctl_opts *like)
+{
+	struct steme_ctl_opts o = { .owner = (uid_t)-1 };
+	struct steme_why why = { "" };
+	int err;
+
+	if (like != NULL)
+		o = *like;
+	o.service = d->g.svc;
+	o.path = d->path;
+	err = steme_ctl_open(&d->ctl, &o, &why);
+	ck_assert_msg(err == STEME_OK, "%s: %s", steme_errname(err), why.text);
+}
+
+static inline void
+serve(struct served *d, const struct steme_ctl_opts *like)
+{
+	char run[96];
+
+	d->ctl = NULL;
+	rig_open(&d->g);
+	ck_assert_int_eq(chmod(d->g.p.dir, 0755), 0);
+	snprintf(run, sizeof(run), "%s/run", d->g.p.dir);
+	ck_assert_int_eq(mkdir(run, 0755), 0);
+	snprintf(d->path, sizeof(d->path), "%.80s/control.sock", run);
+	serve_at(d, like);
+}
+
+static inline void
+unserve(struct served *d)
+{
+	steme_ctl_close(d->ctl);
+	d->ctl = NULL;
+	rig_close(&d->g);
+}
+
+static inline struct steme_client *
+client(const struct served *d, enum steme_role role)
+{
+	struct steme_why why = { "" };
+	struct steme_client *c;
+	int err = steme_client_open(&c, d->path, role, &why);
+
+	ck_assert_msg(err == STEME_OK, "%s: %s", steme_errname(err), why.text);
+	return c;
+}
+
+/* ---- bytes by hand ---- */
+
+static inline int
+raw_connect(const struct served *d)
+{
+	int fd, sys;
+
+	ck_assert_int_eq(steme_sock_connect(&fd, d->path, &sys), STEME_OK);
+	return fd;
+}
+
+static inline void
+raw_send(int fd, const void *p, size_t n)
+{
+	const uint8_t *at = p;
+
+	while (n > 0) {
+		struct pollfd pf = { fd, POLLOUT, 0 };
+		ssize_t k = send(fd, at, n, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (k < 0 && errno == EAGAIN) {
+			poll(&pf, 1, 5000);
+			continue;
+		}
+		if (k <= 0)
+			return;
+		at += k;
+		n -= (size_t)k;
+	}
+}
+
+static inline void
+raw_frame(int fd, unsigned type, unsigned flags, uint64_t req, const void *p, size_t n)
+{
+	struct steme_frame f = { (uint32_t)n, (uint16_t)type, (uint16_t)flags, req };
+	uint8_t h[STEME_FRAME_HDR];
+
+	steme_frame_encode(h, &f);
+	raw_send(fd, h, sizeof(h));
+	raw_send(fd, p, n);
+}
+
+static inline void
+raw_hello(int fd)
+{
+	struct steme_buf b = {0};
+
+	steme_sock_hello(&b, STEME_ROLE_NONE, "raw 1");
+	raw_send(fd, b.data, b.len);
+	steme_buf_fini(&b);
+}
+
+/* Exactly n bytes within 5 s; false at the end of the connection. */
+static inline bool
+raw_read(int fd, void *out, size_t n)
+{
+	uint8_t *at = out;
+
+	while (n > 0) {
+		struct pollfd p = { fd, POLLIN, 0 };
+		ssize_t k;
+
+		ck_assert_msg(poll(&p, 1, 5000) > 0, "nothing to read in 5 s");
+		k = recv(fd, at, n, MSG_DONTWAIT);
+		if (k <= 0)
+			return false;
+		at += k;
+		n -= (size_t)k;
+	}
+	return true;
+}
+
+/* The next frame; its payload appended to b.  False: the connection ended. */
+static inline bool
+raw_answer(int fd, struct steme_frame *f, struct steme_buf *b)
+{
+	uint8_t h[STEME_FRAME_HDR], *p;
+
+	if (!raw_read(fd, h, sizeof(h)))
+		return false;
+	ck_assert_int_eq(steme_frame_decode(f, h), STEME_OK);
+	ck_assert(f->flags & STEME_F_REPLY);
+	ck_assert_ptr_nonnull(p = steme_buf_reserve(b, f->len));
+	if (!raw_read(fd, p, f->len))
+		return false;
+	b->len += f->len;
+	return true;
+}
+
+static inline int
+raw_error(int fd, struct steme_frame *f)
+{
+	struct steme_buf b = {0};
+	struct steme_why why;
+	int err = STEME_ECONN;
+
+	if (raw_answer(fd, f, &b))
+		err = f->flags & STEME_F_ERROR ?
+		    steme_msg_get_error(&why, b.data, b.len) : STEME_OK;
+	steme_buf_fini(&b);
+	return err;
+}
+
+static inline void
+raw_greet(int fd)
+{
+	struct steme_frame f;
+
+	raw_hello(fd);
+	ck_assert_int_eq(raw_error(fd, &f), STEME_OK);
+	ck_assert_uint_eq(f.type, STEME_MSG_HELLO);
+}
+
+/* The other end has closed, within 5 s. */
+static inline void
+raw_is_closed(int fd)
+{
+	char c;
+
+	ck_assert(!raw_read(fd, &c, 1));
+	close(fd);
+}
+
+#endif
