@@ -54,6 +54,13 @@ steme_check_hash(const void *data, size_t n)
 	return h;
 }
 
+bool
+steme_check_same(const struct steme_seen *e, const uint8_t id[STEME_ID_LEN])
+{
+	return memcmp(e->id, id, 16) == 0 &&
+	    e->id_rest == steme_check_hash(id + 16, 16);
+}
+
 void
 steme_check_note(struct steme_seen *e, const struct steme_record *r,
     const struct steme_object *o)
@@ -61,6 +68,7 @@ steme_check_note(struct steme_seen *e, const struct steme_record *r,
 	uint64_t env[2] = { r->hlc, r->node };
 
 	memcpy(e->id, r->id.b, sizeof(e->id));
+	e->id_rest = steme_check_hash(r->id.b + 16, 16);
 	e->sig = r->sigkind == STEME_SIG_OWN ?
 	    steme_check_hash(r->sig.b, sizeof(r->sig.b)) :
 	    ~steme_check_hash(r->batch.b, sizeof(r->batch.b));

@@ -9,7 +9,8 @@
 /* What the log says about one lsn, small enough to keep for all of them. */
 struct steme_seen {
 	uint8_t id[16];			/* first half */
-	uint32_t agent, source;		/* hashes; of the signature and envelope, too */
+	uint32_t id_rest;		/* a hash of the other half; the next are, too */
+	uint32_t agent, source;
 	uint32_t sig, envelope;
 	uint16_t flags;			/* SEEN_* */
 };
@@ -61,6 +62,8 @@ void steme_check_tell(struct steme_checkrun *c, int err, uint64_t lsn,
     __attribute__((format(printf, 5, 6)));
 /* A short keyless hash; damage changes it, that is all it must do. */
 uint32_t steme_check_hash(const void *data, size_t n);
+/* Is that the id noted? */
+bool steme_check_same(const struct steme_seen *e, const uint8_t id[STEME_ID_LEN]);
 void steme_check_note(struct steme_seen *e, const struct steme_record *r,
     const struct steme_object *o);
 
@@ -72,6 +75,9 @@ int steme_sigpool_add(struct steme_sigpool *p, uint64_t lsn, const struct steme_
 /* Waits for all; bad(arg, lsn, id) for each that does not verify; frees. */
 void steme_sigpool_finish(struct steme_sigpool *p, uint64_t *verified,
     void (*bad)(void *arg, uint64_t lsn, const struct steme_id *id), void *arg);
+/* Does the id list of the batch give the root that it signs? */
+bool steme_check_batch_ids(struct steme_checkrun *c, const struct steme_record *r,
+    const struct steme_object *o);
 /* Checks how a record is signed (queues its signature, or its membership now). */
 void steme_check_signed(struct steme_checkrun *c, const struct steme_record *r,
     const struct steme_object *o);

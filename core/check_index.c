@@ -75,11 +75,14 @@ check_value(struct steme_checkrun *c, const struct steme_iter *it,
 	if (!(e->flags & SEEN_LOG) && (e->flags & SEEN_LOST))
 		check_lost(c, r, o);
 	steme_check_note(&now, r, o);
-	if (!(e->flags & SEEN_LOG) || memcmp(e->id, now.id, sizeof(now.id)) != 0) {
+	if (!(e->flags & SEEN_LOG) || !steme_check_same(e, r->id.b)) {
 		steme_check_tell(c, STEME_ECORRUPT, r->lsn, &r->id,
 		    "the index has this object, the log has another or none");
 		return false;
 	}
+	if (o->kind == STEME_BATCH && !steme_check_batch_ids(c, r, o))
+		steme_check_tell(c, STEME_ECORRUPT, r->lsn, &r->id,
+		    "the index has another id list of this batch than it signs");
 	if (e->sig != now.sig)
 		steme_check_tell(c, STEME_ECORRUPT, r->lsn, &r->id,
 		    "the index and the log have different signatures");
@@ -252,7 +255,7 @@ mark(struct steme_checkrun *c, uint64_t lsn, uint16_t flag, bool same)
 static void
 check_l(struct steme_checkrun *c, const struct steme_iter *it)
 {
-	static const uint8_t zero[16];
+	static const uint8_t zero[STEME_ID_LEN];
 	uint64_t first;
 
 	if (steme_key_parse_log(&first, it->key, it->klen) != STEME_OK ||
@@ -266,8 +269,9 @@ check_l(struct steme_checkrun *c, const struct steme_iter *it)
 
 		if (lsn > c->target)
 			return;
-		if (!mark(c, lsn, SEEN_IN_L, memcmp(id, c->seen[lsn].flags &
-		    SEEN_NONE ? zero : c->seen[lsn].id, 16) == 0))
+		if (!mark(c, lsn, SEEN_IN_L, c->seen[lsn].flags & SEEN_NONE ?
+		    memcmp(id, zero, sizeof(zero)) == 0 :
+		    steme_check_same(&c->seen[lsn], id)))
 			steme_check_tell(c, STEME_ECORRUPT, lsn, NULL,
 			    "the index lists another object for this lsn");
 	}
@@ -308,7 +312,7 @@ check_g(struct steme_checkrun *c, const struct steme_iter *it)
 		return;
 	}
 	if (lsn <= c->target && !mark(c, lsn, SEEN_IN_G,
-	    memcmp(c->seen[lsn].id, id.b, 16) == 0))
+	    steme_check_same(&c->seen[lsn], id.b)))
 		bad_entry(c, it, "the log has another object there");
 }
 

@@ -230,25 +230,37 @@ keep_batch(struct steme_checkrun *c, const struct steme_record *r,
 	return STEME_OK;
 }
 
-static void
-check_batch(struct steme_checkrun *c, const struct steme_record *r,
+bool
+steme_check_batch_ids(struct steme_checkrun *c, const struct steme_record *r,
     const struct steme_object *o)
 {
 	struct steme_id *ids = malloc((size_t)r->nids * sizeof(*ids) + 1);
 	struct steme_id root;
-	int err = STEME_ENOMEM;
+	bool same;
+
+	if (ids == NULL) {
+		c->err = STEME_ENOMEM;
+		return true;
+	}
+	if (r->nids > 0)
+		memcpy(ids, r->ids, (size_t)r->nids * sizeof(*ids));
+	same = r->nids == o->count &&
+	    steme_merkle_root(ids, r->nids, &root) == STEME_OK &&
+	    steme_id_eq(&root, &o->root);
+	free(ids);
+	return same;
+}
+
+static void
+check_batch(struct steme_checkrun *c, const struct steme_record *r,
+    const struct steme_object *o)
+{
+	int err;
 
 	c->rep->batches++;
-	if (ids == NULL) {
-		c->err = err;
-		return;
-	}
-	memcpy(ids, r->ids, (size_t)r->nids * sizeof(*ids));
-	err = steme_merkle_root(ids, r->nids, &root);
-	if (err != STEME_OK || r->nids != o->count || !steme_id_eq(&root, &o->root))
+	if (!steme_check_batch_ids(c, r, o))
 		steme_check_tell(c, STEME_ESIG, r->lsn, &r->id, "the id list of the "
 		    "batch does not give the root that it signs");
-	free(ids);
 	if ((err = keep_batch(c, r, &o->agent)) != STEME_OK)
 		c->err = err;
 }

@@ -77,9 +77,9 @@ steme_publish(struct steme_store *s, const struct steme_commit_item *items, size
 	s->commits++;
 	s->commit_records += n;
 	s->exists += exists;
-	pthread_mutex_unlock(&s->mu);
 	atomic_store_explicit(&s->lsn, s->apply.at.next_lsn - 1,
 	    memory_order_release);
+	pthread_mutex_unlock(&s->mu);
 
 	steme_bounds_init(&all);
 	w = steme_world_at(s->globals, &all);

@@ -225,6 +225,7 @@ put_new_meta(struct steme_store *s, struct steme_index *ix, bool told, int64_t u
     uint64_t assertions)
 {
 	struct steme_batch *b = steme_batch_new();
+	struct steme_meta_rebuilt m;
 	struct steme_buf g = {0};
 	uint8_t v[25];
 	int err = STEME_ENOMEM;
@@ -235,15 +236,20 @@ put_new_meta(struct steme_store *s, struct steme_index *ix, bool told, int64_t u
 	steme_meta_put(b, "format", v, 4);
 	steme_put_le(v, (uint64_t)steme_wall_us(s->clock), 8);
 	steme_meta_put(b, "created", v, 8);
-	s->rebuilt = (struct steme_meta_rebuilt){ steme_wall_us(s->clock), assertions,
+	m = (struct steme_meta_rebuilt){ steme_wall_us(s->clock), assertions,
 	    (uint64_t)us / 1000, told };
-	steme_rebuilt_encode(v, &s->rebuilt);
+	steme_rebuilt_encode(v, &m);
 	steme_meta_put(b, "rebuilt", v, sizeof(v));
 	steme_genesis_encode(&g, &s->genesis);
 	steme_meta_put(b, "genesis", g.data, g.len);
 	if ((err = steme_buf_err(&g)) == STEME_OK &&
 	    (err = steme_batch_err(b)) == STEME_OK)
 		err = ix->ops->write(ix, b, true);
+	if (err == STEME_OK) {
+		pthread_mutex_lock(&s->mu);
+		s->rebuilt = m;
+		pthread_mutex_unlock(&s->mu);
+	}
 	steme_buf_fini(&g);
 	steme_batch_free(b);
 	return err;
@@ -334,7 +340,7 @@ struct online {
 	struct steme_feed f;
 	struct steme_segments **tables;
 	size_t ntables;
-	bool mem;			/* the store's index is the caller's */
+	bool mem;			/* there is no folder */
 };
 
 static int
@@ -347,7 +353,7 @@ online_open(struct steme_store *s, struct online *on, struct steme_why *why)
 
 	if ((err = steme_log_tables(s, &on->tables, &on->ntables, why)) != STEME_OK)
 		return err;
-	on->mem = !s->gen->owned;
+	on->mem = s->kv_dir == NULL;
 	if (on->mem) {
 		if ((err = steme_index_mem(&ix)) != STEME_OK)
 			return err;

@@ -385,8 +385,8 @@ steme_store_stats(struct steme_store *s, struct steme_store_stats *out)
 	g->ix->ops->stats(g->ix, &out->index);
 	steme_gen_put(g);
 	steme_wal_stats(s->wal, &out->wal);
-	out->lsn = steme_store_lsn(s);
 	pthread_mutex_lock(&s->mu);
+	out->lsn = steme_store_lsn(s);
 	out->hlc = s->hlc;
 	out->counts = s->counts;
 	out->writes = s->writes;

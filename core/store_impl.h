@@ -107,7 +107,7 @@ struct steme_store {
 	pthread_mutex_t upkeep_mu;	/* rank 1: one checkpoint, tick or rebuild at a time */
 	int64_t lost_checked_us;	/* (upkeep_mu) */
 
-	_Atomic uint64_t lsn;		/* published */
+	_Atomic uint64_t lsn;		/* published; set with mu held, for the sums' sake */
 	_Atomic uint64_t lost_records;
 	_Atomic bool rebuilding;
 	_Atomic unsigned rebuild_permille;

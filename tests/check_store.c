@@ -963,6 +963,155 @@ START_TEST(less_than_the_index_held_is_not_built_silently)
 }
 END_TEST
 
+/* ---- the order of arrival ---- */
+
+#define RANDOM_N	120
+
+static unsigned rnd;
+
+static unsigned
+dice(unsigned n)
+{
+	rnd = rnd * 1103515245u + 12345u;
+	return (rnd >> 16) % n;
+}
+
+/* A random object about a few concepts; earlier ones may be named, whenever they come. */
+static struct made
+random_object(const struct made *earlier, unsigned n)
+{
+	static const char *concepts[] = { "a", "a/b", "a/c", "d" };
+	static const char *predicates[] = { "p", "q", "must_use" };
+	const char *c = concepts[dice(4)];
+	struct steme_key k[4];
+	struct steme_object o;
+	char value[32];
+	int64_t t = T0 - (int64_t)dice(1000) * 1000000;
+
+	for (unsigned i = 0; i < 3; i++)
+		key_of(&k[i], (uint8_t)(20 + i));
+	k[3] = P.op;
+	snprintf(value, sizeof(value), "%u", dice(4));
+	switch (dice(n < 5 ? 1 : 12)) {
+	case 0: case 1: case 2: case 3: case 4: case 5:
+		o = claim(c, predicates[dice(3)], value, t);
+		o.confidence = (int32_t)dice(10001);
+		o.class_ = (enum steme_class)dice(6);
+		if (dice(4) == 0)
+			o.lifecycle = (enum steme_lifecycle)(1 + dice(4));
+		if (dice(4) == 0)
+			o.epoch = STEME_LIT("e1");
+		if (dice(3) == 0)
+			o.source = STEME_LIT("src");
+		if (n > 0 && dice(3) == 0) {
+			o.nsupersedes = 1;
+			o.supersedes[0] = earlier[dice(n)].id;
+		}
+		return make(&o, &k[dice(4)]);
+	case 6: case 7:
+		return make_vote(&k[dice(4)], c, &earlier[dice(n)].id,
+		    (int32_t)dice(20001) - 10000, t);
+	case 8:
+		return make_retraction(&k[dice(4)], c, &earlier[dice(n)].id, t);
+	case 9:
+		return make_alias(&k[dice(4)], c, concepts[dice(4)], t);
+	case 10:
+		o = (struct steme_object){ .kind = STEME_RETRACTION,
+		    .source = STEME_LIT("src"), .state = dice(2) ?
+		    STEME_STATE_RETRACTED : STEME_STATE_REINSTATED,
+		    .time_us = t, .value = STEME_LIT("") };
+		return make(&o, &k[dice(4)]);
+	default:
+		o = (struct steme_object){ .kind = STEME_EPOCH,
+		    .name = STEME_LIT("e2"), .superseded = STEME_LIT("e1"),
+		    .time_us = t, .value = STEME_LIT("") };
+		return make(&o, &k[dice(4)]);
+	}
+}
+
+static int
+cand_by_id(const void *a, const void *b)
+{
+	return steme_id_cmp(&((const struct steme_cand *)a)->id,
+	    &((const struct steme_cand *)b)->id);
+}
+
+/* All that is collected about a concept, without what depends on the order of arrival. */
+static void
+print_collected(struct steme_store *s, const char *concept, bool constraints,
+    struct steme_buf *out)
+{
+	struct steme_lens_ctx ctx;
+	struct steme_cands c;
+	char hex[STEME_ID_HEX + 1];
+
+	ctx_open(s, &ctx);
+	ck_assert_int_eq(steme_store_collect(s, &ctx, steme_str_from(concept),
+	    (struct steme_str){ NULL, 0 }, constraints, &c), STEME_OK);
+	steme_world_put(ctx.world);
+	for (size_t g = 0; g < c.ngroups; g++) {
+		struct steme_cand_group *G = &c.groups[g];
+
+		for (size_t i = 0; i < G->n; i++)
+			ck_assert_int_eq(i < G->counting,
+			    G->c[i].state == STEME_CURRENT);
+		qsort(G->c, G->n, sizeof(*G->c), cand_by_id);
+		steme_buf_printf(out, "%s %.*s %zu/%zu\n", concept,
+		    STEME_STR(G->predicate), G->counting, G->n);
+		for (size_t i = 0; i < G->n; i++) {
+			steme_id_hex(hex, &G->c[i].id);
+			steme_buf_printf(out, "  %s %s %" PRId64 " %d %" PRId64 "\n",
+			    hex, steme_state_name(G->c[i].state), G->c[i].votes,
+			    G->c[i].confidence, G->c[i].rank_us);
+		}
+	}
+	steme_cands_fini(&c);
+}
+
+START_TEST(order_of_arrival_never_changes_what_is_collected)
+{
+	struct made m[RANDOM_N];
+	struct steme_buf out[3] = {{0}, {0}, {0}};
+	unsigned order[RANDOM_N];
+
+	rnd = (unsigned)_i + 1;
+	place_make(&P, true, false);
+	for (unsigned i = 0; i < RANDOM_N; i++) {
+		m[i] = random_object(m, i);
+		order[i] = i;
+	}
+	place_remove(&P);
+	for (int round = 0; round < 3; round++) {
+		struct steme_store *s;
+
+		place_make(&P, round != 1, false);
+		s = place_open(&P);
+		for (unsigned i = RANDOM_N - 1; i > 0 && round > 0; i--) {
+			unsigned j = dice(i + 1), t = order[i];
+
+			order[i] = order[j];
+			order[j] = t;
+		}
+		for (unsigned i = 0; i < RANDOM_N; i++) {
+			ck_assert_int_eq(write_one(s, &m[order[i]], NULL), STEME_OK);
+			if (round == 2 && i == RANDOM_N / 2)
+				s = reopen(s);
+		}
+		print_collected(s, "a", false, &out[round]);
+		print_collected(s, "a/b", false, &out[round]);
+		print_collected(s, "a/c", false, &out[round]);
+		print_collected(s, "d", false, &out[round]);
+		print_collected(s, "a/b", true, &out[round]);
+		done_with(s);
+		ck_assert_str_eq((char *)out[round].data, (char *)out[0].data);
+	}
+	for (int i = 0; i < 3; i++)
+		steme_buf_fini(&out[i]);
+	for (unsigned i = 0; i < RANDOM_N; i++)
+		made_free(&m[i]);
+}
+END_TEST
+
 static Suite *
 suite(void)
 {
@@ -995,6 +1144,7 @@ suite(void)
 	tcase_add_loop_test(t, an_online_rebuild_gives_the_same_index, 0, 2);
 	tcase_add_test(t, an_offline_rebuild_gives_the_same_index);
 	tcase_add_test(t, less_than_the_index_held_is_not_built_silently);
+	tcase_add_loop_test(t, order_of_arrival_never_changes_what_is_collected, 0, 20);
 	suite_add_tcase(s, t);
 	return s;
 }
