@@ -368,7 +368,7 @@ read_log(struct steme_store *s, struct steme_feed *f, const struct standing *st,
     struct steme_why *why)
 {
 	struct steme_wal_opts w = { .segment_bytes = s->segment_bytes,
-	    .visit = steme_feed_visit, .arg = f };
+	    .clock = s->clock, .visit = steme_feed_visit, .arg = f };
 	struct steme_segment_info *list = NULL;
 	size_t n = 0;
 	int err;

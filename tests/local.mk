@@ -131,6 +131,33 @@ check_fixed_LDADD = $(STORE_TEST_LIBS)
 
 
 # --- store
+EXTRA_DIST += %D%/store_util.h %D%/lossy.h
+check_PROGRAMS += check_store
+TESTS += check_store
+check_store_SOURCES = %D%/check_store.c %D%/faultio.c
+check_store_CPPFLAGS = $(CHECK_CPPFLAGS)
+check_store_LDADD = $(STORE_TEST_LIBS)
+check_PROGRAMS += check_store_crash
+TESTS += check_store_crash
+check_store_crash_SOURCES = %D%/check_store_crash.c %D%/faultio.c
+check_store_crash_CPPFLAGS = $(CHECK_CPPFLAGS)
+check_store_crash_LDADD = $(STORE_TEST_LIBS)
+check_PROGRAMS += check_store_threads
+TESTS += check_store_threads
+check_store_threads_SOURCES = %D%/check_store_threads.c %D%/faultio.c
+check_store_threads_CPPFLAGS = $(CHECK_CPPFLAGS)
+check_store_threads_LDADD = $(STORE_TEST_LIBS)
+check_PROGRAMS += check_replay
+TESTS += check_replay
+check_replay_SOURCES = %D%/check_replay.c %D%/faultio.c
+check_replay_CPPFLAGS = $(CHECK_CPPFLAGS)
+check_replay_LDADD = $(STORE_TEST_LIBS)
+check_PROGRAMS += check_verify
+TESTS += check_verify
+check_verify_SOURCES = %D%/check_verify.c %D%/faultio.c
+check_verify_CPPFLAGS = $(CHECK_CPPFLAGS)
+check_verify_LDADD = $(STORE_TEST_LIBS)
+THREAD_CHECKS += check_store_threads
 
 
 # --- wire, service
