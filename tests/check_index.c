@@ -235,6 +235,36 @@ START_TEST(an_iterator_survives_writes_and_the_release_of_its_snapshot)
 }
 END_TEST
 
+START_TEST(an_iterator_may_rest_on_a_deleted_key_while_others_are_cleared_away)
+{
+	struct steme_batch *b = steme_batch_new();
+	struct steme_iter it;
+	char key[16];
+
+	open_kind(_i);
+	for (int i = 0; i < 300; i++) {
+		snprintf(key, sizeof(key), "a%03d", i);
+		put(key, "");
+	}
+	for (int i = 0; i < 60; i++) {
+		snprintf(key, sizeof(key), "a%03d", i);
+		del(key);
+	}
+	ix->ops->iter_open(ix, NULL, "a000", 4, "a061", 4, false, &it);
+	for (int i = 0; i < 400; i++) {
+		snprintf(key, sizeof(key), "b%03d", i);
+		steme_batch_put(b, key, 4, "", 0);
+		steme_batch_del(b, key, 4);
+		ck_assert_int_eq(ix->ops->write(ix, b, false), STEME_OK);
+	}
+	ck_assert_str_eq(drain(&it), "a060=");
+	ix->ops->iter_close(ix, &it);
+	put("c", "");
+	ck_assert_str_eq(range("b", NULL, false), "c=");
+	steme_batch_free(b);
+}
+END_TEST
+
 START_TEST(big_values_come_back_whole)
 {
 	const size_t n = 3 << 20;
@@ -512,6 +542,9 @@ suite(void)
 	tcase_add_loop_test(tc, a_snapshot_does_not_see_what_comes_later, 0, KINDS);
 	tcase_add_loop_test(tc,
 	    an_iterator_survives_writes_and_the_release_of_its_snapshot, 0, KINDS);
+	tcase_add_loop_test(tc,
+	    an_iterator_may_rest_on_a_deleted_key_while_others_are_cleared_away, 0,
+	    KINDS);
 	tcase_add_loop_test(tc, big_values_come_back_whole, 0, KINDS);
 	tcase_add_loop_test(tc, many_keys_in_any_order_come_back_in_order, 0, KINDS);
 	tcase_add_loop_test(tc, stats_count_what_was_done, 0, KINDS);
