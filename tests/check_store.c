@@ -335,7 +335,7 @@ START_TEST(one_refused_object_does_not_stop_the_others)
 	struct steme_write w = { .puts = p, .n = 3, .hand_in = true };
 
 	for (int i = 0; i < 3; i++) {
-		char v[8];
+		char v[16];
 
 		snprintf(v, sizeof(v), "%d", i);
 		m[i] = make_claim(&ann, "a", "p", v, T0);
@@ -744,7 +744,7 @@ START_TEST(queued_writes_share_one_sync)
 	int done = 0;
 
 	for (int i = 0; i < 10; i++) {
-		char v[8];
+		char v[16];
 
 		snprintf(v, sizeof(v), "%d", i);
 		m[i] = make_claim(&ann, "a", "p", v, T0);
