@@ -52,7 +52,7 @@ group_small(struct voices *v, const struct steme_cand *c, const uint32_t *sub,
 		for (i = j = v->n; i < m; i++) {
 			const struct steme_cand *a = &c[speaking[i]];
 
-			if (i > j && !steme_value_eq(&first->o, &a->o))
+			if (i > v->n && !steme_value_eq(&first->o, &a->o))
 				continue;
 			v->weight[v->k] += a->confidence;
 			v->idx[j] = t = speaking[i];
