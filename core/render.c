@@ -111,28 +111,6 @@ steme_render_collect(struct steme_render *r, struct steme_str concept,
 	return err;
 }
 
-static unsigned
-depth(struct steme_str concept)
-{
-	unsigned n = 1;
-
-	for (size_t i = 0; i < concept.n; i++)
-		n += concept.p[i] == '/';
-	return n;
-}
-
-static int
-nearest_first(const void *va, const void *vb)
-{
-	const struct steme_cand *a = *(const struct steme_cand *const *)va;
-	const struct steme_cand *b = *(const struct steme_cand *const *)vb;
-	unsigned da = depth(a->o.concept), db = depth(b->o.concept);
-
-	if (da != db)
-		return da > db ? -1 : 1;
-	return steme_cand_newer(a, b);
-}
-
 static int
 newest_first(const void *va, const void *vb)
 {
@@ -150,7 +128,7 @@ steme_render_rules(const struct steme_cand_group *g)
 		return NULL;
 	for (size_t i = 0; i < g->counting; i++)
 		p[i] = &g->c[i];
-	qsort(p, g->counting, sizeof(*p), nearest_first);
+	steme_lens_constraints(p, g->counting);
 	return p;
 }
 
@@ -182,13 +160,4 @@ steme_render_history_order(const struct steme_render *r,
 	}
 	qsort(p, *n, sizeof(*p), newest_first);
 	return p;
-}
-
-struct steme_str
-steme_render_reason(const struct steme_object *o)
-{
-	for (unsigned i = 0; i < o->nmeta; i++)
-		if (steme_str_eq(o->meta[i].key, STEME_LIT("reason")))
-			return o->meta[i].value;
-	return STEME_LIT("");
 }

@@ -49,8 +49,6 @@ const struct steme_cand **steme_render_rules(const struct steme_cand_group *g);
 /* Every assertion of a group that history shows, newest first; *n of them. */
 const struct steme_cand **steme_render_history_order(const struct steme_render *r,
     const struct steme_cand_group *g, bool with_future, size_t *n);
-/* The constraint's reason ("" if none). */
-struct steme_str steme_render_reason(const struct steme_object *o);
 
 /* ---- files of the mount (render_file.c) ---- */
 

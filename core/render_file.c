@@ -45,7 +45,7 @@ put_rules(struct steme_buf *b, const struct steme_cand_group *g)
 	if ((rules = steme_render_rules(g)) == NULL)
 		return STEME_ENOMEM;
 	for (size_t i = 0; i < g->counting; i++) {
-		reason = steme_render_reason(&rules[i]->o);
+		reason = steme_constraint_reason(&rules[i]->o);
 		steme_json_value(b, &rules[i]->o);
 		steme_buf_putc(b, '\t');
 		steme_buf_put(b, reason.p, reason.n);

@@ -167,7 +167,6 @@ steme_render_history(struct steme_render *r, uint32_t limit, struct steme_buf *b
 	steme_buf_puts(b, "],\"next_cursor\":");
 	if (p.more) {
 		p.end.lsn = p.resumed ? p.from.lsn : r->version;
-		p.end.now_us = r->ctx.now_us;
 		steme_buf_putc(b, '"');
 		steme_cursor_encode(b, &p.end, 'h', r->q, steme_store_node(r->s));
 		steme_buf_putc(b, '"');

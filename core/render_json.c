@@ -6,8 +6,6 @@
 #include "config.h"
 #include "core/render.h"
 
-#include <stdlib.h>
-
 static void
 add_source(struct steme_jo *j, const struct steme_object *o)
 {
@@ -95,40 +93,23 @@ status_name(enum steme_status s)
 	return "contested";
 }
 
-static int
-id_order(const void *a, const void *b)
-{
-	return memcmp(a, b, STEME_ID_LEN);
-}
-
-/* The ids of a share's members, ascending: the same on every node. */
+/* The ids of a share's members; the lens gives them ascending. */
 static struct json_object *
 new_ids(const struct steme_cand_group *g, const struct steme_result *res,
     const struct steme_share *sh)
 {
-	struct json_object *a = NULL, *v;
-	struct steme_id *ids;
+	struct json_object *a = json_object_new_array_ext((int)sh->nmembers), *v;
 	char hex[STEME_ID_HEX + 1];
 
-	if ((ids = calloc(sh->nmembers + 1, sizeof(*ids))) == NULL)
-		return NULL;
-	for (uint32_t i = 0; i < sh->nmembers; i++)
-		ids[i] = g->c[res->members[sh->first_member + i]].id;
-	qsort(ids, sh->nmembers, sizeof(*ids), id_order);
-	if ((a = json_object_new_array_ext((int)sh->nmembers)) == NULL)
-		goto out;
-	for (uint32_t i = 0; i < sh->nmembers; i++) {
-		steme_id_hex(hex, &ids[i]);
+	for (uint32_t i = 0; a != NULL && i < sh->nmembers; i++) {
+		steme_id_hex(hex, &g->c[res->members[sh->first_member + i]].id);
 		v = json_object_new_string_len(hex, STEME_ID_HEX);
 		if (v == NULL || json_object_array_add(a, v) != 0) {
 			json_object_put(v);
 			json_object_put(a);
 			a = NULL;
-			goto out;
 		}
 	}
-out:
-	free(ids);
 	return a;
 }
 
@@ -178,7 +159,7 @@ steme_item_rule(struct steme_jo *j, struct steme_str predicate,
 	steme_jo_init(j);
 	steme_jo_str(j, "predicate", predicate);
 	steme_jo_value(j, "object", &c->o);
-	steme_jo_str(j, "reason", steme_render_reason(&c->o));
+	steme_jo_str(j, "reason", steme_constraint_reason(&c->o));
 	steme_jo_str(j, "declared_at", c->o.concept);
 	steme_jo_id(j, "assertion_id", &c->id);
 	steme_jo_id(j, "agent_id", &c->o.agent);

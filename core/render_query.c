@@ -226,7 +226,8 @@ put_tail(struct pager *p)
 		 */
 		p->end.lsn = p->resumed ? p->from.lsn :
 		    r->q->prefix.p != NULL ? r->ctx.bounds.max_lsn : r->version;
-		p->end.now_us = r->ctx.now_us;
+		/* only decay depends on the hour */
+		p->end.now_us = r->q->decay ? r->ctx.now_us : 0;
 		steme_buf_putc(p->b, '"');
 		steme_cursor_encode(p->b, &p->end, 'q', r->q,
 		    steme_store_node(r->s));
