@@ -2,3 +2,4 @@
 
 EXTRA_DIST += %D%/wire-protocol.md
 EXTRA_DIST += %D%/object-format.md
+EXTRA_DIST += %D%/views.md

@@ -6,6 +6,7 @@
 #include "core/merkle.h"
 #include "core/render.h"
 
+#include <check.h>
 #include <json-c/json.h>
 
 #define T1	"2026-01-01T00:00:00.000000Z"
@@ -265,7 +266,7 @@ START_TEST(a_winner_has_exactly_these_bytes)
 	snprintf(want, sizeof(want), "{\"concept_path\":\"drug/sema\",\"lens\":"
 	    "\"authority\",\"results\":[{\"concept_path\":\"drug/sema\","
 	    "\"predicate\":\"dose\",\"object\":{\"type\":\"text\",\"value\":"
-	    "\"2.4 mg\"},\"confidence\":0.475,\"conflict_score\":0.753,"
+	    "\"2.4 mg\"},\"confidence\":0.475,\"conflict_score\":0.7532,"
 	    "\"candidates\":3,\"assertion_id\":\"%s\",\"agent_id\":\"%s\","
 	    "\"source\":\"https://example.org/label.pdf\",\"source_class\":"
 	    "\"regulatory\",\"time\":\"" T1 "\"}],\"next_cursor\":null,"
@@ -303,7 +304,7 @@ START_TEST(a_skeptic_item_has_exactly_these_bytes)
 	snprintf(want, sizeof(want), "{\"concept_path\":\"drug/sema\",\"lens\":"
 	    "\"skeptic\",\"results\":[{\"concept_path\":\"drug/sema\","
 	    "\"predicate\":\"dose\",\"status\":\"contested\",\"conflict_score\":"
-	    "0.753,\"candidates\":3,\"values\":[{\"object\":{\"type\":\"text\","
+	    "0.7532,\"candidates\":3,\"values\":[{\"object\":{\"type\":\"text\","
 	    "\"value\":\"2.4 mg\"},\"share\":0.7838,\"agents\":2,"
 	    "\"assertion_ids\":[\"%s\",\"%s\"]},{\"object\":{\"type\":\"text\","
 	    "\"value\":\"2.0 mg\"},\"share\":0.2162,\"agents\":1,"
@@ -418,6 +419,36 @@ START_TEST(history_tells_all_newest_first_with_their_states)
 	snprintf(want, sizeof(want), "{\"concept_path\":\"h\",\"results\":[%s],"
 	    "\"next_cursor\":null}\n", line[3]);
 	ck_assert_str_eq(history(&q), want);
+}
+END_TEST
+
+START_TEST(narrowing_a_history_changes_no_item)
+{
+	struct steme_query q = fix_query(STEME_LENS_RECENCY, "h2", NULL);
+	struct steme_object o;
+
+	fix_assert(1, "h2", "p", STEME_TEXT, "x", T1);
+	fix_assert(2, "h2", "p", STEME_TEXT, "x", T1);
+	o = fix_claim(3, "h2", "p", STEME_TEXT, "y", T2);
+	o.lifecycle = STEME_DEPRECATED;
+	o.epoch = STEME_LIT("e");
+	fix_put(&o, 3);
+	for (int i = 0; i < 2; i++) {
+		q.lifecycle = i == 0 ? STEME_DEPRECATED : -1;
+		if (i == 1)
+			q.epoch = STEME_LIT("e");
+		ck_assert_ptr_nonnull(strstr(history(&q), "\"value\":\"y\"},"
+		    "\"confidence\":1,\"conflict_score\":0,\"candidates\":2,"));
+		ck_assert_ptr_nonnull(strstr((char *)body.data,
+		    "\"state\":\"deprecated\"}],"));
+		ck_assert_ptr_null(strstr((char *)body.data, "\"value\":\"x\""));
+	}
+	q = fix_query(STEME_LENS_RECENCY, "h2", NULL);
+	q.include = 31;
+	q.decay = true;
+	ck_assert_ptr_nonnull(strstr(history(&q), "\"candidates\":2,"));
+	q.since_hlc = UINT64_MAX;
+	ck_assert_ptr_nonnull(strstr(history(&q), "\"results\":[],"));
 }
 END_TEST
 
@@ -554,7 +585,7 @@ put_batch(size_t n, struct steme_id *ids)
 	struct steme_object o, batch;
 	struct steme_buf b = { 0 };
 	struct steme_write w;
-	char name[16];
+	char name[32];
 
 	memset(&w, 0, sizeof(w));
 	memset(puts, 0, sizeof(puts));
@@ -708,6 +739,10 @@ START_TEST(a_mistyped_concept_has_neighbours)
 	near_is("country/france/regoin", 1, "[\"country/france/region\"]\n");
 	near_is("country/frnace", 0, "[]\n");
 	near_is("a//b", 5, "[]\n");
+	/* one swap is one slip, so it counts even in a short name */
+	fix_assert(1, "t/abc", "p", STEME_TEXT, "v", T1);
+	near_is("t/acb", 5, "[\"t/abc\"]\n");
+	near_is("t/axy", 5, "[]\n");
 	fix_assert(1, "s/aaaab", "p", STEME_TEXT, "v", T1);
 	fix_assert(1, "s/aaaaa", "p", STEME_TEXT, "v", T1);
 	fix_assert(1, "s/aaabb", "p", STEME_TEXT, "v", T1);
@@ -870,6 +905,7 @@ suite(void)
 	tcase_add_test(t, a_layered_item_has_exactly_these_bytes);
 	tcase_add_test(t, a_constraint_has_exactly_these_bytes);
 	tcase_add_test(t, history_tells_all_newest_first_with_their_states);
+	tcase_add_test(t, narrowing_a_history_changes_no_item);
 	tcase_add_test(t, as_of_history_says_future_by_the_api_and_nothing_on_the_mount);
 	tcase_add_test(t, a_diff_tells_where_answers_differ_by_value);
 	tcase_add_test(t, an_object_is_told_with_all_that_is_known);

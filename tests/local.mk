@@ -160,6 +160,17 @@ check_verify_LDADD = $(STORE_TEST_LIBS)
 THREAD_CHECKS += check_store_threads
 
 
+# --- views
+check_PROGRAMS += check_render check_view
+TESTS += check_render check_view
+THREAD_CHECKS += check_view
+check_render_SOURCES = %D%/check_render.c %D%/view_fixture.h
+check_render_CPPFLAGS = $(CHECK_CPPFLAGS)
+check_render_LDADD = $(STORE_TEST_LIBS)
+check_view_SOURCES = %D%/check_view.c %D%/view_fixture.h
+check_view_CPPFLAGS = $(CHECK_CPPFLAGS)
+check_view_LDADD = $(STORE_TEST_LIBS)
+
 # --- wire, service
 
 check_PROGRAMS += check_wire check_msg
@@ -281,6 +292,11 @@ fuzz_key_LDADD = libsteme_store.a $(BASE_LIBS)
 endif
 
 # --- benchmarks
+EXTRA_PROGRAMS += bench_view
+bench_view_SOURCES = %D%/bench/bench_view.c %D%/view_fixture.h
+bench_view_CPPFLAGS = $(CHECK_CPPFLAGS)
+bench_view_LDADD = $(STORE_TEST_LIBS)
+CLEANFILES += bench_view$(EXEEXT)
 EXTRA_PROGRAMS += bench_index
 bench_index_SOURCES = %D%/bench/bench_index.c
 bench_index_LDADD = $(STORE_LIBS)

@@ -13,7 +13,6 @@
 #include "core/timefmt.h"
 #include "core/view.h"
 
-#include <check.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,6 +39,16 @@ struct fix {
 
 static struct fix fix;
 
+/* Not Check's own: benchmarks use this file, too. */
+static void
+fix_must(bool ok, const char *what, const char *why)
+{
+	if (ok)
+		return;
+	fprintf(stderr, "fixture: %s: %s\n", what, why);
+	abort();
+}
+
 static int64_t
 fix_clock_us(const struct steme_clock *c)
 {
@@ -59,19 +68,19 @@ fix_open(size_t cache)
 
 	memset(&fix, 0, sizeof(fix));
 	steme_log_set_level(STEME_ERROR);
-	ck_assert_int_eq(steme_sign_init(), STEME_OK);
+	fix_must(steme_sign_init() == STEME_OK, "sodium", "");
 	for (int i = 0; i < NAGENTS; i++) {
 		memset(seed, i + 1, sizeof(seed));
 		steme_key_from_seed(&fix.agent[i], seed);
 	}
 	snprintf(fix.dir, sizeof(fix.dir), "%.150s/view.XXXXXX", tmp ? tmp : "/tmp");
-	ck_assert_ptr_nonnull(mkdtemp(fix.dir));
+	fix_must(mkdtemp(fix.dir) != NULL, "mkdtemp", fix.dir);
 	snprintf(wal, sizeof(wal), "%s/wal", fix.dir);
 	snprintf(kv, sizeof(kv), "%s/kv", fix.dir);
 	fix.clock.base.wall_us = fix_clock_us;
 	fix.clock.base.mono_us = fix_clock_us;
 	atomic_store(&fix.clock.us, FIX_NOW_US);
-	ck_assert_int_eq(steme_index_mem(&fix.ix), STEME_OK);
+	fix_must(steme_index_mem(&fix.ix) == STEME_OK, "index", "");
 	memset(&o, 0, sizeof(o));
 	o.wal_dir = wal;
 	o.kv_dir = kv;
@@ -79,8 +88,8 @@ fix_open(size_t cache)
 	o.clock = &fix.clock.base;
 	o.operator_ = fix.agent[0].agent;
 	o.segment_bytes = 4 << 20;
-	ck_assert_msg(steme_store_open(&fix.s, &o, &why) == STEME_OK, "%s", why.text);
-	ck_assert_int_eq(steme_views_new(&fix.v, fix.s, cache), STEME_OK);
+	fix_must(steme_store_open(&fix.s, &o, &why) == STEME_OK, "open", why.text);
+	fix_must(steme_views_new(&fix.v, fix.s, cache) == STEME_OK, "views", "");
 	fix.cache = cache;
 }
 
@@ -93,7 +102,7 @@ fix_close(void)
 	steme_store_close(fix.s);
 	fix.ix->ops->close(fix.ix);
 	snprintf(cmd, sizeof(cmd), "rm -rf '%s'", fix.dir);
-	ck_assert_int_eq(system(cmd), 0);
+	fix_must(system(cmd) == 0, "cannot remove", fix.dir);
 }
 
 /* An assertion with the usual fields; change o before fix_put(). */
@@ -112,8 +121,8 @@ fix_claim(int agent, const char *concept, const char *predicate,
 	o.confidence = STEME_ONE;
 	o.class_ = STEME_EXPERT;
 	o.agent = fix.agent[agent].agent;
-	ck_assert_int_eq(steme_time_parse_loose(steme_str_from(time), &o.time_us),
-	    STEME_OK);
+	fix_must(steme_time_parse_loose(steme_str_from(time), &o.time_us) == STEME_OK,
+	    "time", time);
 	return o;
 }
 
@@ -127,20 +136,15 @@ fix_put(const struct steme_object *o, int agent)
 
 	memset(&w, 0, sizeof(w));
 	memset(&p, 0, sizeof(p));
-	if (steme_object_write(o, &b, &why) != STEME_OK) {
-		fprintf(stderr, "fix_put: %s\n", why.text);
-		abort();
-	}
+	fix_must(steme_object_write(o, &b, &why) == STEME_OK, "object", why.text);
 	p.bytes = (struct steme_str){ (char *)b.data, b.len };
 	p.sigkind = STEME_SIG_OWN;
 	steme_sign(&p.sig, &fix.agent[agent], b.data, b.len);
 	p.verified = true;
 	w.puts = &p;
 	w.n = 1;
-	if (steme_store_write_wait(fix.s, &w) != STEME_OK || p.err != STEME_OK) {
-		fprintf(stderr, "fix_put: %s %s\n", w.why.text, p.why.text);
-		abort();
-	}
+	fix_must(steme_store_write_wait(fix.s, &w) == STEME_OK, "write", w.why.text);
+	fix_must(p.err == STEME_OK, "put", p.why.text);
 	steme_buf_fini(&b);
 	return p.id;
 }
