@@ -64,6 +64,7 @@ struct steme_aclient {
 	int ep, wake;			/* epoll, eventfd */
 	pthread_t thread;
 	bool started;
+	int64_t next_ms;		/* the thread's: when upkeep is due */
 	atomic_bool asleep;		/* the thread is in, or about to enter, epoll_wait */
 	atomic_bool stop;
 	atomic_uint up;			/* connections up */

@@ -104,6 +104,7 @@ static void
 conn_down(struct aconn *cn, const char *text)
 {
 	struct steme_aclient *c = cn->c;
+	struct steme_why why;
 	bool was_up;
 	int fd;
 
@@ -131,6 +132,9 @@ conn_down(struct aconn *cn, const char *text)
 	cn->backoff_ms = STEME_MIN(STEME_MAX(cn->backoff_ms * 2, BACKOFF_MIN_MS),
 	    BACKOFF_MAX_MS);
 	cn->retry_at_ms = steme_aclient_now_ms() + cn->backoff_ms;
+	c->next_ms = 0;
+	steme_fail(&why, STEME_ECONN, "%s: %s", c->o.path, text);
+	note_why(c, &why);
 	if (was_up && atomic_fetch_sub(&c->up, 1) == 1 && c->o.state != NULL)
 		c->o.state(c->o.arg, NULL);
 	fail_slots(cn, 0, STEME_ECONN, text);
@@ -416,20 +420,23 @@ steme_aclient_thread(void *arg)
 {
 	struct steme_aclient *c = arg;
 	struct epoll_event ev[ACONNS_MAX + 1];
-	int64_t next = 0;
 	int n;
 
 	while (!atomic_load(&c->stop)) {
 		int64_t now = steme_aclient_now_ms();
 
-		if (now >= next) {
-			next = upkeep(c);
+		if (now >= c->next_ms) {
+			int64_t due;
+
+			c->next_ms = INT64_MAX;
+			due = upkeep(c);
+			c->next_ms = STEME_MIN(due, c->next_ms);
 			now = steme_aclient_now_ms();
 		}
 		atomic_store(&c->asleep, true);
 		flush_all(c);
 		n = epoll_wait(c->ep, ev, (int)STEME_NELEM(ev),
-		    (int)STEME_MAX(next - now, 1));
+		    (int)STEME_MAX(c->next_ms - now, 1));
 		atomic_store(&c->asleep, false);
 		for (int i = 0; i < n; i++) {
 			if (ev[i].data.ptr == NULL)

@@ -814,14 +814,15 @@ START_TEST(frames_come_out_however_the_bytes_are_cut)
 	struct steme_buf in = {0};
 	unsigned seed = (unsigned)_i;
 	size_t at = 0;
-	unsigned next = 0;
+	unsigned next = 0, wrong = 0;
 
 	for (unsigned i = 0; i < 300; i++) {
 		size_t n = (size_t)rand_r(&seed) % (i % 50 == 0 ? 200000 : 500);
 
 		steme_sock_header(&in, n, i, i);
+		ck_assert_ptr_nonnull(steme_buf_reserve(&in, n));
 		for (size_t k = 0; k < n; k++)
-			steme_buf_putc(&in, (uint8_t)(i + k));
+			in.data[in.len++] = (uint8_t)(i + k);
 	}
 	steme_frames_init(&fr, &spare);
 	while (at < in.len) {
@@ -839,7 +840,8 @@ START_TEST(frames_come_out_however_the_bytes_are_cut)
 		while (steme_frames_next(&fr, &f, &p) == STEME_OK) {
 			ck_assert_uint_eq(f.req, next);
 			for (size_t k = 0; k < f.len; k++)
-				ck_assert_uint_eq(p[k], (uint8_t)(next + k));
+				wrong += p[k] != (uint8_t)(next + k);
+			ck_assert_uint_eq(wrong, 0);
 			next++;
 			/* As a request would that outlives the next read. */
 			if (next % 7 == 0) {

@@ -195,7 +195,12 @@ TESTS += check_ctl
 check_ctl_SOURCES = %D%/check_ctl.c %D%/faultio.c $(CTL_FILES)
 check_ctl_CPPFLAGS = $(CHECK_CPPFLAGS)
 check_ctl_LDADD = $(STORE_TEST_LIBS)
-THREAD_CHECKS += check_service check_ctl
+check_PROGRAMS += check_client
+TESTS += check_client
+check_client_SOURCES = %D%/check_client.c %D%/faultio.c $(CTL_FILES)
+check_client_CPPFLAGS = $(CHECK_CPPFLAGS)
+check_client_LDADD = $(STORE_TEST_LIBS)
+THREAD_CHECKS += check_service check_ctl check_client
 
 
 # --- mount

@@ -1,0 +1,782 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* check_client.c - both clients against a real socket: calls, loss, deadlines. */
+#include "config.h"
+#include "core/client_async.h"
+#include "core/instance.h"
+#include "tests/ctl_util.h"
+
+#include <sys/un.h>
+
+static struct served D;
+
+static void
+up(void)
+{
+	serve(&D, NULL);
+}
+
+static void
+down(void)
+{
+	unserve(&D);
+}
+
+/* ---- a daemon by hand: one connection, said what to do ---- */
+
+struct fake {
+	struct served d;		/* only its path is used */
+	int listens;
+};
+
+static void
+fake_listen(struct fake *f, const char *path)
+{
+	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+
+	snprintf(f->d.path, sizeof(f->d.path), "%s", path);
+	strcpy(sa.sun_path, path);
+	unlink(path);
+	f->listens = socket(AF_UNIX, SOCK_STREAM, 0);
+	ck_assert_int_eq(bind(f->listens, (struct sockaddr *)&sa, sizeof(sa)), 0);
+	ck_assert_int_eq(listen(f->listens, 16), 0);
+}
+
+static void
+fake_reply(int fd, const struct steme_frame *f, unsigned flags, const void *p, size_t n)
+{
+	raw_frame(fd, f->type, flags | STEME_F_REPLY, f->req, p, n);
+}
+
+/* The next request on fd; false at its end. */
+static bool
+fake_request(int fd, struct steme_frame *f)
+{
+	uint8_t h[STEME_FRAME_HDR], *p;
+	bool ok;
+
+	if (!raw_read(fd, h, sizeof(h)))
+		return false;
+	ck_assert_int_eq(steme_frame_decode(f, h), STEME_OK);
+	p = malloc(f->len + 1);
+	ok = raw_read(fd, p, f->len);
+	free(p);
+	return ok;
+}
+
+/* Accepts, and greets. */
+static int
+fake_accept(struct fake *f)
+{
+	struct steme_msg_welcome w = { .version = 1, .role = STEME_ROLE_ADMIN,
+	    .boot = 99, .max_frame = STEME_FRAME_MAX, .node_name = STEME_LIT("fake"),
+	    .changes_path = STEME_LIT("") };
+	int fd = accept(f->listens, NULL, NULL);
+	struct steme_buf b = {0};
+	struct steme_frame h;
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert(fake_request(fd, &h));
+	ck_assert_uint_eq(h.type, STEME_MSG_HELLO);
+	steme_msg_put_welcome(&b, &w);
+	fake_reply(fd, &h, 0, b.data, b.len);
+	steme_buf_fini(&b);
+	return fd;
+}
+
+/* ---- connecting ---- */
+
+START_TEST(why_nobody_answers_is_explained)
+{
+	struct steme_client *c;
+	struct steme_instance in;
+	struct steme_why why;
+	char path[200], dir[100];
+
+	snprintf(dir, sizeof(dir), "%s", D.g.p.dir);
+	ck_assert_int_eq(steme_instance_init(&in, dir, NULL), STEME_OK);
+	/* Never started. */
+	steme_ctl_close(D.ctl);
+	D.ctl = NULL;
+	ck_assert_int_eq(steme_client_open(&c, D.path, 0, &why), STEME_ECONN);
+	ck_assert_ptr_null(c);
+	ck_assert_ptr_nonnull(strstr(why.text, D.path));
+	ck_assert_ptr_nonnull(strstr(why.text, "no daemon runs"));
+	snprintf(path, sizeof(path), "steme up --dir %s", dir);
+	ck_assert_msg(strstr(why.text, path) != NULL, "%s", why.text);
+	/* A process that lives and does not listen. */
+	ck_assert_int_eq(steme_pid_write(&in, "stemefs", NULL), STEME_OK);
+	ck_assert_int_eq(steme_client_open(&c, D.path, 0, &why), STEME_ECONN);
+	ck_assert_ptr_nonnull(strstr(why.text, "does not answer"));
+	/* One that died. */
+	snprintf(path, sizeof(path), "%.90s/run/stemefs.pid", dir);
+	FILE *f = fopen(path, "w");
+	fprintf(f, "%d 12345\n", getpid());
+	fclose(f);
+	ck_assert_int_eq(steme_client_open(&c, D.path, 0, &why), STEME_ECONN);
+	ck_assert_msg(strstr(why.text, "has ended without cleaning up") != NULL, "%s",
+	    why.text);
+	/* The default folder needs no --dir. */
+	ck_assert_int_eq(steme_client_explain(STEME_DEFAULT_DIR "/run/control.sock",
+	    ENOENT, &why), STEME_ECONN);
+	ck_assert_ptr_null(strstr(why.text, "--dir"));
+	memset(path, 'p', 150);
+	path[0] = '/';
+	path[150] = '\0';
+	ck_assert_int_eq(steme_client_open(&c, path, 0, &why), STEME_ETOOBIG);
+}
+END_TEST
+
+static void *
+fake_greets_badly(void *arg)
+{
+	struct fake *f = arg;
+	struct steme_frame h;
+	int fd;
+
+	/* One that closes, one that sends a greeting that is none. */
+	for (int i = 0; i < 2; i++) {
+		fd = accept(f->listens, NULL, NULL);
+		ck_assert(fake_request(fd, &h));
+		if (i == 1)
+			fake_reply(fd, &h, 0, "welcome", 7);
+		close(fd);
+	}
+	return NULL;
+}
+
+START_TEST(a_daemon_that_does_not_greet_is_given_up)
+{
+	struct steme_client *c;
+	struct steme_why why = { "" };
+	struct fake f;
+	pthread_t t;
+
+	steme_ctl_close(D.ctl);
+	D.ctl = NULL;
+	fake_listen(&f, D.path);
+	pthread_create(&t, NULL, fake_greets_badly, &f);
+	ck_assert_int_eq(steme_client_open(&c, D.path, 0, &why), STEME_ECONN);
+	ck_assert_ptr_nonnull(strstr(why.text, "does not answer"));
+	ck_assert_int_eq(steme_client_open(&c, D.path, 0, &why), STEME_EPROTO);
+	ck_assert_ptr_nonnull(strstr(why.text, "greeting"));
+	pthread_join(t, NULL);
+	close(f.listens);
+}
+END_TEST
+
+/* ---- calls ---- */
+
+static int
+count_results(void *arg, size_t i, const struct steme_msg_put_result *r)
+{
+	int *n = arg;
+
+	ck_assert_uint_eq(i, (unsigned)*n);
+	ck_assert_int_eq(r->err, STEME_OK);
+	++*n;
+	return 0;
+}
+
+static int
+count_records(void *arg, const struct steme_record *r)
+{
+	(void)r;
+	++*(int *)arg;
+	return 0;
+}
+
+START_TEST(every_call_is_answered)
+{
+	struct made m = make_claim(&D.g.ann, "drug/sema", "dose", "2.4 mg", T0);
+	struct steme_str json[2] = {
+	    STEME_LIT("{\"concept_path\":\"drug/x\",\"predicate\":\"p\",\"object\":1}"),
+	    STEME_LIT("{\"concept_path\":\"drug/x\",\"predicate\":\"q\",\"object\":2}") };
+	struct steme_client *c = client(&D, STEME_ROLE_NONE);
+	struct steme_msg_log all = { 1, UINT64_MAX, 0 };
+	struct steme_msg_put_result r;
+	struct steme_why why = { "" };
+	struct steme_buf b = {0};
+	struct steme_query q, q2;
+	struct steme_str bytes = { (const char *)m.bytes, m.n };
+	int n = 0;
+
+	ck_assert_int_eq(steme_client_put(c, bytes, &m.sig, &r, &why), STEME_OK);
+	ck_assert_int_eq(r.status, STEME_CREATED);
+	ck_assert_int_eq(steme_client_put(c, bytes, &m.sig, NULL, &why), STEME_OK);
+	m.sig.b[0] ^= 1;
+	ck_assert_int_eq(steme_client_put(c, bytes, &m.sig, &r, &why), STEME_ESIG);
+	ck_assert(why.text[0] != '\0');
+	ck_assert_int_eq(steme_client_assert(c, UINT32_MAX, 0, json, 2, count_results,
+	    &n, &why), STEME_OK);
+	ck_assert_int_eq(n, 2);
+	steme_query_init(&q);
+	q.concept = STEME_LIT("drug/sema");
+	q2 = q;
+	q2.lens = STEME_LENS_VOTES;
+	ck_assert_int_eq(steme_client_query(c, &q, &b, &why), STEME_OK);
+	ck_assert_int_eq(steme_client_history(c, &q, &b, &why), STEME_OK);
+	ck_assert_int_eq(steme_client_diff(c, &q, &q2, &b, &why), STEME_OK);
+	ck_assert_int_eq(steme_client_object(c, STEME_WANT_JSON, &m.id, &b, &why), 0);
+	ck_assert_int_eq(steme_client_children(c, STEME_LIT("drug"), 0, 0, &b, &why),
+	    STEME_OK);
+	ck_assert_int_eq(steme_client_concepts(c, STEME_LIT(""), STEME_LIT(""), 0, &b,
+	    &why), STEME_OK);
+	ck_assert_int_eq(steme_client_neighbours(c, STEME_LIT("drug/sima"), 3, &b,
+	    &why), STEME_OK);
+	ck_assert_int_eq(steme_client_keys(c, &D.g.ann.agent, 1, &b, &why), STEME_OK);
+	n = 0;
+	ck_assert_int_eq(steme_client_log(c, &all, count_records, &n, &why), STEME_OK);
+	ck_assert_int_eq(n, 3);
+	ck_assert_int_eq(steme_client_object(c, STEME_WANT_BYTES,
+	    &(struct steme_id){ { 0 } }, &b, &why), STEME_ENOTFOUND);
+	ck_assert(strstr(why.text, "no such object") != NULL);
+	steme_buf_fini(&b);
+	steme_client_close(c);
+	made_free(&m);
+}
+END_TEST
+
+START_TEST(a_pipeline_longer_than_every_buffer_does_not_lock_up)
+{
+	struct steme_client *c = client(&D, STEME_ROLE_NONE);
+	uint8_t pad[4096] = { 0 };
+	uint64_t req[4000];
+	struct steme_answer a;
+
+	/* 16 MB out and 16 MB back, nothing read in between. */
+	for (int i = 0; i < 4000; i++)
+		ck_assert_int_eq(steme_client_submit(c, STEME_MSG_PING, pad,
+		    sizeof(pad), &req[i]), STEME_OK);
+	for (int i = 0; i < 4000; i++) {
+		ck_assert_int_eq(steme_client_wait(c, req[i], &a), STEME_OK);
+		ck_assert_uint_eq(a.len, sizeof(pad));
+	}
+	ck_assert_int_eq(steme_client_next(c, 10, &a), STEME_ETIMEOUT);
+	ck_assert_int_eq(steme_client_ask(c, STEME_MSG_PING, "", 0, NULL, NULL), 0);
+	steme_client_close(c);
+}
+END_TEST
+
+/* ---- loss ---- */
+
+static void *
+fake_dies(void *arg)
+{
+	struct fake *f = arg;
+	int fd = fake_accept(f);
+	struct steme_frame h;
+
+	ck_assert(fake_request(fd, &h));
+	fake_reply(fd, &h, STEME_F_MORE, "half", 4);
+	close(fd);
+	return NULL;
+}
+
+START_TEST(a_daemon_that_dies_in_the_middle_is_a_lost_connection)
+{
+	struct steme_client *c;
+	struct steme_why why = { "" };
+	struct fake f;
+	pthread_t t;
+
+	steme_ctl_close(D.ctl);
+	D.ctl = NULL;
+	fake_listen(&f, D.path);
+	pthread_create(&t, NULL, fake_dies, &f);
+	ck_assert_int_eq(steme_client_open(&c, D.path, 0, &why), STEME_OK);
+	ck_assert_uint_eq(steme_client_welcome(c)->boot, 99);
+	ck_assert(steme_str_eq(steme_client_welcome(c)->node_name, STEME_LIT("fake")));
+	ck_assert_int_eq(steme_client_ask(c, STEME_MSG_STATUS, "", 0, NULL, &why),
+	    STEME_ECONN);
+	ck_assert(why.text[0] != '\0');
+	/* It stays so. */
+	ck_assert_int_eq(steme_client_ask(c, STEME_MSG_STATUS, "", 0, NULL, &why),
+	    STEME_ECONN);
+	pthread_join(t, NULL);
+	steme_client_close(c);
+	close(f.listens);
+}
+END_TEST
+
+static void *
+fake_silent(void *arg)
+{
+	struct fake *f = arg;
+	int fd = fake_accept(f);
+	struct steme_frame h;
+
+	while (fake_request(fd, &h))
+		if (h.type == STEME_MSG_PING)
+			fake_reply(fd, &h, 0, "", 0);
+	close(fd);
+	return NULL;
+}
+
+START_TEST(a_request_has_a_deadline)
+{
+	struct steme_client *c;
+	struct steme_why why = { "" };
+	struct fake f;
+	pthread_t t;
+
+	steme_ctl_close(D.ctl);
+	D.ctl = NULL;
+	fake_listen(&f, D.path);
+	pthread_create(&t, NULL, fake_silent, &f);
+	ck_assert_int_eq(steme_client_open(&c, D.path, 0, &why), STEME_OK);
+	steme_client_set_timeout(c, 100);
+	ck_assert_int_eq(steme_client_ask(c, STEME_MSG_PING, "", 0, NULL, &why), 0);
+	ck_assert_int_eq(steme_client_ask(c, STEME_MSG_STATUS, "", 0, NULL, &why),
+	    STEME_ETIMEOUT);
+	ck_assert_ptr_nonnull(strstr(why.text, "in time"));
+	steme_client_close(c);
+	pthread_join(t, NULL);
+	close(f.listens);
+}
+END_TEST
+
+static void *
+fake_garbles(void *arg)
+{
+	struct fake *f = arg;
+	int fd = fake_accept(f);
+	struct steme_frame h;
+
+	ck_assert(fake_request(fd, &h));
+	raw_frame(fd, STEME_MSG_PING, 0, h.req, "", 0);	/* no REPLY flag */
+	fake_request(fd, &h);
+	close(fd);
+	return NULL;
+}
+
+START_TEST(a_malformed_answer_ends_the_connection)
+{
+	struct steme_client *c;
+	struct steme_why why = { "" };
+	struct fake f;
+	pthread_t t;
+
+	steme_ctl_close(D.ctl);
+	D.ctl = NULL;
+	fake_listen(&f, D.path);
+	pthread_create(&t, NULL, fake_garbles, &f);
+	ck_assert_int_eq(steme_client_open(&c, D.path, 0, &why), STEME_OK);
+	ck_assert_int_eq(steme_client_ask(c, STEME_MSG_PING, "", 0, NULL, &why),
+	    STEME_EPROTO);
+	steme_client_close(c);
+	pthread_join(t, NULL);
+	close(f.listens);
+}
+END_TEST
+
+/* ---- the asynchronous client ---- */
+
+struct tally {
+	atomic_int done, ok, lost, late, other;
+	atomic_size_t bytes;
+};
+
+static void
+tally_one(void *arg, const struct steme_reply *r)
+{
+	struct tally *t = arg;
+
+	if (r->err == STEME_OK)
+		atomic_fetch_add(&t->ok, 1);
+	else if (r->err == STEME_ECONN)
+		atomic_fetch_add(&t->lost, 1);
+	else if (r->err == STEME_ETIMEOUT)
+		atomic_fetch_add(&t->late, 1);
+	else
+		atomic_fetch_add(&t->other, 1);
+	atomic_fetch_add(&t->bytes, r->len);
+	atomic_fetch_add(&t->done, 1);
+}
+
+static void
+await(atomic_int *v, int n)
+{
+	for (int i = 0; i < 10000 && atomic_load(v) < n; i++)
+		usleep(1000);
+	ck_assert_int_eq(atomic_load(v), n);
+}
+
+struct states {
+	atomic_int ups, downs;
+	_Atomic uint64_t boot;
+};
+
+static void
+on_state(void *arg, const struct steme_msg_welcome *w)
+{
+	struct states *s = arg;
+
+	if (w != NULL) {
+		atomic_store(&s->boot, w->boot);
+		atomic_fetch_add(&s->ups, 1);
+	} else {
+		atomic_fetch_add(&s->downs, 1);
+	}
+}
+
+static struct steme_aclient *
+async(struct states *st)
+{
+	struct steme_aclient_opts o = { .path = D.path, .program = "test 1",
+	    .state = st == NULL ? NULL : on_state, .arg = st };
+	struct steme_why why = { "" };
+	struct steme_aclient *c;
+
+	ck_assert_int_eq(steme_aclient_new(&c, &o, &why), STEME_OK);
+	ck_assert_msg(steme_aclient_wait_up(c, 5000, &why) == 0, "%s", why.text);
+	return c;
+}
+
+struct pusher {
+	pthread_t t;
+	struct steme_aclient *c;
+	struct tally *tally;
+	int n, refused;
+	unsigned flags;
+};
+
+static void *
+push_some(void *arg)
+{
+	struct pusher *p = arg;
+
+	for (int i = 0; i < p->n; i++) {
+		unsigned flags = i % 8 == 7 || i == p->n - 1 ? 0 : p->flags;
+		int err;
+
+		do {
+			err = steme_aclient_submit(p->c, STEME_MSG_PING, "hello", 5,
+			    flags, 10000, tally_one, p->tally, NULL);
+			if (err == STEME_EAGAIN)
+				usleep(100);
+		} while (err == STEME_EAGAIN);
+		p->refused += err != STEME_OK;
+	}
+	return NULL;
+}
+
+START_TEST(requests_of_many_threads_complete_once_each)
+{
+	struct steme_aclient_stats st;
+	struct tally tally = { 0 };
+	struct steme_aclient *c = async(NULL);
+	struct pusher p[8];
+
+	for (int i = 0; i < 8; i++) {
+		p[i] = (struct pusher){ .c = c, .tally = &tally, .n = 5000,
+		    .flags = i % 2 ? STEME_SUBMIT_LATER : 0 };
+		pthread_create(&p[i].t, NULL, push_some, &p[i]);
+	}
+	for (int i = 0; i < 8; i++) {
+		pthread_join(p[i].t, NULL);
+		ck_assert_int_eq(p[i].refused, 0);
+	}
+	await(&tally.done, 40000);
+	usleep(20000);
+	ck_assert_int_eq(atomic_load(&tally.done), 40000);
+	ck_assert_int_eq(atomic_load(&tally.ok), 40000);
+	ck_assert_uint_eq(atomic_load(&tally.bytes), 200000);
+	steme_aclient_stats(c, &st);
+	ck_assert_uint_eq(st.submitted, 40000);
+	ck_assert_uint_eq(st.completed, 40000);
+	ck_assert_uint_eq(st.inflight, 0);
+	/* Gathered: far fewer system calls than requests. */
+	ck_assert_uint_lt(st.writes, 30000);
+	steme_aclient_free(c);
+}
+END_TEST
+
+START_TEST(a_lone_submit_goes_out_at_once)
+{
+	struct steme_aclient *c = async(NULL);
+	struct tally tally = { 0 };
+	struct steme_aclient_stats st;
+
+	for (int i = 0; i < 20; i++) {
+		ck_assert_int_eq(steme_aclient_submit(c, STEME_MSG_STATUS, "", 0, 0, 0,
+		    tally_one, &tally, NULL), STEME_OK);
+		await(&tally.done, i + 1);
+	}
+	steme_aclient_stats(c, &st);
+	ck_assert_uint_eq(st.wakeups, 0);
+	steme_aclient_free(c);
+}
+END_TEST
+
+START_TEST(a_lost_daemon_fails_what_is_out_and_is_found_again)
+{
+	struct states st = { 0 };
+	struct tally tally = { 0 };
+	struct steme_aclient *c = async(&st);
+	struct steme_msg_log m = { 0, UINT64_MAX, 0 };
+	struct steme_buf b = {0};
+
+	ck_assert_int_eq(atomic_load(&st.ups), 1);
+	steme_msg_put_log(&b, &m);
+	for (int i = 0; i < 10; i++)	/* never answered by itself */
+		ck_assert_int_eq(steme_aclient_submit(c, STEME_MSG_WATCH, b.data,
+		    b.len, STEME_SUBMIT_STREAM, 0, tally_one, &tally, NULL), 0);
+	while (D.ctl != NULL) {
+		steme_ctl_close(D.ctl);
+		D.ctl = NULL;
+	}
+	await(&tally.done, 10);
+	ck_assert_int_eq(atomic_load(&tally.lost) + atomic_load(&tally.other), 10);
+	await(&st.downs, 1);
+	ck_assert(!steme_aclient_up(c));
+	ck_assert_int_eq(steme_aclient_submit(c, STEME_MSG_PING, "", 0, 0, 0,
+	    tally_one, &tally, NULL), STEME_ECONN);
+	struct steme_why why = { "" };
+	ck_assert_int_eq(steme_aclient_wait_up(c, 50, &why), STEME_ETIMEOUT);
+	ck_assert_msg(strstr(why.text, D.path) != NULL, "%s", why.text);
+	serve_at(&D, NULL);
+	ck_assert_int_eq(steme_aclient_wait_up(c, 5000, &why), STEME_OK);
+	ck_assert_int_eq(steme_aclient_submit(c, STEME_MSG_PING, "", 0, 0, 0,
+	    tally_one, &tally, NULL), STEME_OK);
+	await(&tally.ok, 1);
+	ck_assert_int_eq(atomic_load(&st.ups), 2);
+	steme_aclient_free(c);
+	ck_assert_int_eq(atomic_load(&tally.done), 11);
+	steme_buf_fini(&b);
+}
+END_TEST
+
+static void *
+restarts(void *arg)
+{
+	atomic_bool *go = arg;
+
+	while (atomic_load(go)) {
+		usleep(30000);
+		steme_ctl_close(D.ctl);
+		usleep(5000);
+		serve_at(&D, NULL);
+	}
+	return NULL;
+}
+
+START_TEST(nothing_is_lost_or_told_twice_while_the_daemon_comes_and_goes)
+{
+	struct steme_aclient *c = async(NULL);
+	struct tally tally = { 0 };
+	struct pusher p[4];
+	atomic_bool go = true;
+	int accepted = 0;
+	pthread_t t;
+
+	pthread_create(&t, NULL, restarts, &go);
+	for (int round = 0; round < 40; round++) {
+		for (int i = 0; i < 4; i++) {
+			p[i] = (struct pusher){ .c = c, .tally = &tally, .n = 200 };
+			pthread_create(&p[i].t, NULL, push_some, &p[i]);
+		}
+		for (int i = 0; i < 4; i++) {
+			pthread_join(p[i].t, NULL);
+			accepted += p[i].n - p[i].refused;
+		}
+		usleep(5000);
+	}
+	atomic_store(&go, false);
+	pthread_join(t, NULL);
+	await(&tally.done, accepted);
+	ck_assert_int_eq(atomic_load(&tally.ok) + atomic_load(&tally.lost), accepted);
+	ck_assert_int_gt(atomic_load(&tally.ok), 0);
+	steme_aclient_free(c);
+	ck_assert_int_eq(atomic_load(&tally.done), accepted);
+}
+END_TEST
+
+START_TEST(deadlines_are_kept_and_late_answers_dropped)
+{
+	struct tally tally = { 0 };
+	struct steme_aclient_opts o = { .path = D.path, .connections = 1 };
+	struct steme_aclient *c;
+	struct steme_frame h;
+	struct fake f;
+	int fd;
+
+	steme_ctl_close(D.ctl);
+	D.ctl = NULL;
+	fake_listen(&f, D.path);
+	ck_assert_int_eq(steme_aclient_new(&c, &o, NULL), STEME_OK);
+	fd = fake_accept(&f);
+	ck_assert_int_eq(steme_aclient_wait_up(c, 5000, NULL), STEME_OK);
+	ck_assert_int_eq(steme_aclient_submit(c, STEME_MSG_PING, "", 0, 0, 50,
+	    tally_one, &tally, NULL), STEME_OK);
+	ck_assert_int_eq(steme_aclient_submit(c, STEME_MSG_STATUS, "", 0, 0, 0,
+	    tally_one, &tally, NULL), STEME_OK);
+	ck_assert(fake_request(fd, &h));
+	await(&tally.late, 1);
+	fake_reply(fd, &h, 0, "late", 4);
+	fake_reply(fd, &h, 0, "twice", 5);
+	ck_assert(fake_request(fd, &h));
+	ck_assert_uint_eq(h.type, STEME_MSG_STATUS);
+	fake_reply(fd, &h, STEME_F_MORE, "ab", 2);
+	fake_reply(fd, &h, STEME_F_MORE, "", 0);
+	fake_reply(fd, &h, 0, "cd", 2);
+	await(&tally.ok, 1);
+	ck_assert_uint_eq(atomic_load(&tally.bytes), 4);
+	ck_assert_int_eq(atomic_load(&tally.done), 2);
+	/* Its freeing completes what is out. */
+	ck_assert_int_eq(steme_aclient_submit(c, STEME_MSG_PING, "", 0, 0, 0,
+	    tally_one, &tally, NULL), STEME_OK);
+	steme_aclient_free(c);
+	ck_assert_int_eq(atomic_load(&tally.lost), 1);
+	close(fd);
+	close(f.listens);
+}
+END_TEST
+
+struct seen {
+	atomic_int frames, ended, err;
+	atomic_uint_fast64_t last;
+};
+
+static void
+see(void *arg, const struct steme_reply *r)
+{
+	struct seen *s = arg;
+	struct steme_rd rd = steme_rd_from(r->data, r->len);
+	struct steme_record rec;
+
+	while (r->err == STEME_OK && rd.n > 0 &&
+	    steme_msg_next_record(&rd, &rec) == STEME_OK)
+		atomic_store(&s->last, rec.lsn);
+	atomic_fetch_add(&s->frames, 1);
+	if (!r->more) {
+		atomic_store(&s->err, r->err);
+		atomic_fetch_add(&s->ended, 1);
+	}
+}
+
+START_TEST(a_watch_streams_and_is_cancelled)
+{
+	struct steme_msg_log m = { 1, UINT64_MAX, 0 };
+	struct steme_aclient *c = async(NULL);
+	struct seen seen = { 0 };
+	struct steme_buf b = {0};
+	uint64_t ticket;
+
+	steme_msg_put_log(&b, &m);
+	must_claim(D.g.s, &D.g.ann, "a", "p", "1", T0);
+	ck_assert_int_eq(steme_aclient_submit(c, STEME_MSG_WATCH, b.data, b.len,
+	    STEME_SUBMIT_STREAM, 0, see, &seen, &ticket), STEME_OK);
+	for (int i = 2; i < 50; i++) {
+		char v[16];
+
+		snprintf(v, sizeof(v), "%d", i);
+		must_claim(D.g.s, &D.g.ann, "a", "p", v, T0);
+	}
+	for (int i = 0; i < 5000 && atomic_load(&seen.last) < 50; i++)
+		usleep(1000);
+	ck_assert_uint_eq(atomic_load(&seen.last), 50);
+	ck_assert_int_eq(atomic_load(&seen.ended), 0);
+	steme_aclient_cancel(c, ticket);
+	await(&seen.ended, 1);
+	ck_assert_int_eq(atomic_load(&seen.err), STEME_ECANCELED);
+	steme_aclient_cancel(c, ticket);	/* no effect */
+	steme_aclient_cancel(c, UINT64_MAX);
+	steme_aclient_free(c);
+	steme_buf_fini(&b);
+}
+END_TEST
+
+START_TEST(limits_are_told_at_once)
+{
+	struct steme_aclient_opts o = { .path = D.path, .connections = 1,
+	    .max_inflight = 3, .max_answer = 100 };
+	struct steme_msg_log m = { 0, UINT64_MAX, 0 };
+	struct steme_aclient *c;
+	struct tally tally = { 0 };
+	struct steme_buf b = {0};
+	uint8_t *big = calloc(1, STEME_FRAME_MAX + 1);
+	char path[200];
+
+	ck_assert_int_eq(steme_aclient_new(&c, &o, NULL), STEME_OK);
+	ck_assert_int_eq(steme_aclient_wait_up(c, 5000, NULL), STEME_OK);
+	steme_msg_put_log(&b, &m);
+	for (int i = 0; i < 3; i++)
+		ck_assert_int_eq(steme_aclient_submit(c, STEME_MSG_WATCH, b.data,
+		    b.len, 0, 0, tally_one, &tally, NULL), STEME_OK);
+	ck_assert_int_eq(steme_aclient_submit(c, STEME_MSG_PING, "", 0, 0, 0,
+	    tally_one, &tally, NULL), STEME_EAGAIN);
+	ck_assert_int_eq(steme_aclient_submit(c, STEME_MSG_PING, big,
+	    STEME_FRAME_MAX + 1, 0, 0, tally_one, &tally, NULL), STEME_ETOOBIG);
+	/* Joined beyond max_answer: refused whole, not cut. */
+	must_claim(D.g.s, &D.g.ann, "a", "p", "1", T0);
+	usleep(50000);
+	steme_aclient_free(c);
+	ck_assert_int_eq(atomic_load(&tally.done), 3);
+	memset(path, 'p', 150);
+	path[150] = '\0';
+	o.path = path;
+	ck_assert_int_eq(steme_aclient_new(&c, &o, NULL), STEME_ETOOBIG);
+	ck_assert_ptr_null(c);
+	free(big);
+	steme_buf_fini(&b);
+}
+END_TEST
+
+START_TEST(writes_come_back_with_their_results)
+{
+	struct steme_aclient *c = async(NULL);
+	struct tally tally = { 0 };
+
+	for (int i = 0; i < 300; i++) {
+		struct steme_buf b = {0};
+		struct made m;
+		char v[16];
+
+		snprintf(v, sizeof(v), "%d", i);
+		m = make_claim(&D.g.bob, "async", "p", v, T0 - i);
+		steme_msg_put_puts(&b, 1);
+		put_made(&b, &m);
+		ck_assert_int_eq(steme_aclient_submit(c, STEME_MSG_PUT, b.data, b.len,
+		    0, 10000, tally_one, &tally, NULL), STEME_OK);
+		steme_buf_fini(&b);
+		made_free(&m);
+	}
+	await(&tally.ok, 300);
+	ck_assert_uint_eq(steme_store_lsn(D.g.s), 301);
+	steme_aclient_free(c);
+}
+END_TEST
+
+static Suite *
+suite(void)
+{
+	Suite *s = suite_create("client");
+	TCase *t = tcase_create("blocking");
+
+	tcase_add_checked_fixture(t, up, down);
+	tcase_set_timeout(t, 60);
+	tcase_add_test(t, why_nobody_answers_is_explained);
+	tcase_add_test(t, a_daemon_that_does_not_greet_is_given_up);
+	tcase_add_test(t, every_call_is_answered);
+	tcase_add_test(t, a_pipeline_longer_than_every_buffer_does_not_lock_up);
+	tcase_add_test(t, a_daemon_that_dies_in_the_middle_is_a_lost_connection);
+	tcase_add_test(t, a_request_has_a_deadline);
+	tcase_add_test(t, a_malformed_answer_ends_the_connection);
+	suite_add_tcase(s, t);
+	t = tcase_create("asynchronous");
+	tcase_add_checked_fixture(t, up, down);
+	tcase_set_timeout(t, 120);
+	tcase_add_test(t, requests_of_many_threads_complete_once_each);
+	tcase_add_test(t, a_lone_submit_goes_out_at_once);
+	tcase_add_test(t, a_lost_daemon_fails_what_is_out_and_is_found_again);
+	tcase_add_test(t,
+	    nothing_is_lost_or_told_twice_while_the_daemon_comes_and_goes);
+	tcase_add_test(t, deadlines_are_kept_and_late_answers_dropped);
+	tcase_add_test(t, a_watch_streams_and_is_cancelled);
+	tcase_add_test(t, limits_are_told_at_once);
+	tcase_add_test(t, writes_come_back_with_their_results);
+	suite_add_tcase(s, t);
+	return s;
+}
+
+#include "tests/runner.h"
