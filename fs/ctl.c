@@ -156,12 +156,16 @@ take_remote(struct ctl_thread *t)
 	MUST(pthread_mutex_lock(&t->mu));
 	c = t->remote;
 	t->remote = NULL;
-	for (struct ctl_conn *i = c; i != NULL; i = i->next_remote)
-		i->remote = false;
 	MUST(pthread_mutex_unlock(&t->mu));
 	for (; c != NULL; c = next) {
-		/* Only now may it be listed again. */
+		/*
+		 * Until here a further call finds it listed, and is served by what
+		 * follows; from here on it lists it anew.
+		 */
+		MUST(pthread_mutex_lock(&t->mu));
 		next = c->next_remote;
+		c->remote = false;
+		MUST(pthread_mutex_unlock(&t->mu));
 		if (c->fresh)
 			adopt(t, c);
 		steme_conn_flush(c);
