@@ -128,6 +128,18 @@ TESTS += check_fixed
 check_fixed_SOURCES = %D%/check_fixed.c
 check_fixed_CPPFLAGS = $(CHECK_CPPFLAGS)
 check_fixed_LDADD = $(STORE_TEST_LIBS)
+check_PROGRAMS += lens_eval
+lens_eval_SOURCES = %D%/lens_eval.c %D%/lens_case.c %D%/lens_case.h
+lens_eval_CPPFLAGS = $(CHECK_CPPFLAGS)
+lens_eval_LDADD = $(STORE_TEST_LIBS)
+check_PROGRAMS += check_lens
+TESTS += check_lens
+check_lens_SOURCES = %D%/check_lens.c %D%/lens_case.c %D%/lens_case.h
+check_lens_CPPFLAGS = $(CHECK_CPPFLAGS)
+check_lens_LDADD = $(STORE_TEST_LIBS)
+TESTS += %D%/lens_reference.sh %D%/lens_integers.sh
+EXTRA_DIST += %D%/lens_reference.sh %D%/lens_integers.sh
+EXTRA_DIST += %D%/lens_reference.py %D%/vectors/lenses.json
 
 
 # --- store
