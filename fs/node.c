@@ -531,8 +531,12 @@ is_view(const struct fs_node *n)
 static void
 stale_locked(struct fs_node *n, struct fs_invals *out)
 {
-	if (n->stale || !n->named || !is_view(n))
+	if (!n->named || !is_view(n))
 		return;
+	if (n->stale) {
+		out->pending = true;
+		return;
+	}
 	n->stale = true;
 	fs_invals_add(out, n->parent->id, name_of(n));
 }

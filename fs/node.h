@@ -143,6 +143,8 @@ struct fs_invals {
 	struct fs_inval *v;
 	size_t n, cap;
 	bool all;		/* out of memory: forget everything */
+	bool pending;		/* a name met had been told of before, and was not looked
+				   up since: that notification may be on its way */
 };
 void fs_invals_add(struct fs_invals *l, uint64_t dir, struct steme_str name);
 

@@ -10,7 +10,13 @@
 #include <string.h>
 #include <time.h>
 
-#define WAIT_US		50000	/* a write waits no longer for its notifications */
+/*
+ * A write waits for its notifications: after a second a name has expired by itself, so no
+ * read is stale even then.  While the kernel keeps the notifier longer than that, later
+ * writes wait 50 ms only.
+ */
+#define WAIT_US		1000000
+#define WAIT_STUCK_US	50000
 #define QUEUE_MAX	100000	/* beyond it, changes are merged into "everything" */
 
 struct fs_notify {
@@ -23,6 +29,7 @@ struct fs_notify {
 	struct fs_invals queue;		/* (mu) */
 	uint64_t queued, sent_upto;	/* (mu) tickets */
 	uint64_t sent, late;		/* (mu) counters */
+	bool stuck;			/* (mu) a wait was given up, and nothing was sent since */
 	bool stop;			/* (mu) */
 };
 
@@ -59,6 +66,7 @@ run(void *arg)
 		pthread_mutex_lock(&n->mu);
 		n->sent += mine.n;
 		n->sent_upto = upto;
+		n->stuck = false;
 		pthread_cond_broadcast(&n->done);
 		free(mine.v);
 	}
@@ -179,15 +187,24 @@ wait_sent_locked(struct fs_notify *n, uint64_t ticket)
 	int rc = 0;
 
 	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_nsec += WAIT_US * 1000L;
-	if (until.tv_nsec >= 1000000000L) {
-		until.tv_nsec -= 1000000000L;
-		until.tv_sec++;
-	}
+	until.tv_nsec += (n->stuck ? WAIT_STUCK_US : WAIT_US) * 1000L;
+	until.tv_sec += until.tv_nsec / 1000000000L;
+	until.tv_nsec %= 1000000000L;
 	while (n->sent_upto < ticket && !n->stop && rc == 0)
 		rc = pthread_cond_timedwait(&n->done, &n->mu, &until);
-	if (rc == ETIMEDOUT)
+	if (rc == ETIMEDOUT) {
 		n->late++;
+		n->stuck = true;
+	}
+}
+
+/* What was queued before, for names that this commit changes again. */
+static void
+wait_pending(struct fs_notify *n)
+{
+	pthread_mutex_lock(&n->mu);
+	wait_sent_locked(n, n->queued);
+	pthread_mutex_unlock(&n->mu);
 }
 
 void
@@ -211,6 +228,8 @@ fs_notify_commit(struct fs_notify *n, const struct steme_commit_item *items,
 	if (w != NULL)
 		steme_world_put(w);
 	if (l.n == 0) {
+		if (l.pending)
+			wait_pending(n);
 		free(l.v);
 		return;
 	}

@@ -21,7 +21,7 @@ void fs_notify_stop(struct fs_notify *n);
 
 /*
  * For steme_store_opts.on_commit: works out what the commit changed, queues it, and waits until
- * the kernel was told, at most 50 ms.
+ * the kernel was told, at most 1 s: then names have expired by themselves.
  */
 void fs_notify_commit(struct fs_notify *n, const struct steme_commit_item *items,
     size_t count);

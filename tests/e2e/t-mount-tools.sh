@@ -22,7 +22,7 @@ ok "rsync copies" rsync -a "$W/france/@recency/" "$T/rsynced/"
 is "a second rsync transfers nothing" '' bash -c "rsync -ai --out-format=%n $W/france/@recency/ $T/rsynced/ | grep -v '/\$'"
 ok "tar packs and unpacks" bash -c "tar -C $W/france -cf $T/t.tar @recency && mkdir $T/untar && tar -C $T/untar -xf $T/t.tar && diff -r $W/france/@recency $T/untar/@recency"
 like "getfattr shows who says it" 'user.steme.class="' getfattr -d "$W/france/@authority/capital"
-is "eight attributes" 8 bash -c "getfattr -d $W/france/@authority/capital | grep -c user.steme."
+is "eight attributes" 8 bash -c "getfattr --absolute-names -d $W/france/@authority/capital | grep -c user.steme."
 ok "python reads and maps" python3 - "$W/france/@recency/capital" <<'P'
 import mmap, sys
 with open(sys.argv[1], "rb") as f:

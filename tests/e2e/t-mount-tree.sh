@@ -31,18 +31,18 @@ like "@LENS.json is a query's answer" '"lens":"recency","results":\[' cat "$M/dr
 is "@history has a JSON object a line" max_weekly_dose bash -c "jq -r .predicate $M/drug/semaglutide/@history/max_weekly_dose"
 echo '{"concept_path":"drug/semaglutide","predicate":"rule","object":"x","confidence":0.5}' > "$A/rule.json"
 is "@assert takes JSON" x cat "$M/drug/semaglutide/@recency/rule"
-is "with its confidence" 0.5 getfattr --only-values -n user.steme.confidence "$M/drug/semaglutide/@recency/rule"
+is "with its confidence" 0.5 getfattr --absolute-names --only-values -n user.steme.confidence "$M/drug/semaglutide/@recency/rule"
 
-id=$(getfattr --only-values -n user.steme.id "$M/drug/semaglutide/@recency/max_weekly_dose")
+id=$(getfattr --absolute-names --only-values -n user.steme.id "$M/drug/semaglutide/@recency/max_weekly_dose")
 is "an object's bytes hash to its id" "$id" bash -c "b2sum -l 256 < $M/@object/$id | cut -d' ' -f1"
 is "its signature has 64 bytes" 64 stat -c %s "$M/@object/$id.sig"
-agent=$(getfattr --only-values -n user.steme.agent "$M/drug/semaglutide/@recency/max_weekly_dose")
+agent=$(getfattr --absolute-names --only-values -n user.steme.agent "$M/drug/semaglutide/@recency/max_weekly_dose")
 (printf '302a300506032b6570032100%s' "$agent" | xxd -r -p) > "$T/pub.der"
 cp "$M/@object/$id" "$T/obj"; cp "$M/@object/$id.sig" "$T/sig"
 ok "openssl verifies the signature" openssl pkeyutl -verify -rawin -pubin -keyform DER -inkey "$T/pub.der" -in "$T/obj" -sigfile "$T/sig"
 not_ok "a singly signed object has no proof" cat "$M/@object/$id.proof"
 
-T1=$(date -u +%Y-%m-%dT%H:%M:%SZ); sleep 1.1
+sleep 1.1; T1=$(date -u +%Y-%m-%dT%H:%M:%SZ); sleep 1.1
 echo '2.0 mg' > "$A/max_weekly_dose"
 is "@at shows the tree as of then" '2.4 mg' cat "$M/@at/$T1/drug/semaglutide/@recency/max_weekly_dose"
 is "and now is now" '2.0 mg' cat "$M/drug/semaglutide/@recency/max_weekly_dose"
@@ -55,7 +55,7 @@ _steme
 drug' ls "$M"
 
 # refusals
-errno_is () { is "$1" "$2" bash -c "$3 2>&1 | grep -oE '(Operation not permitted|Permission denied|Invalid argument|File too large|No such file or directory|Invalid or incomplete multibyte or wide character|Read-only file system|Directory not empty)' | head -1"; }
+errno_is () { is "$1" "$2" bash -c "{ $3 ; } 2>&1 | grep -oE '(Operation not permitted|Permission denied|Invalid argument|File too large|No such file or directory|Invalid or incomplete multibyte or wide character|Read-only file system|Directory not empty)' | head -1"; }
 errno_is "rm is refused" "Operation not permitted" "rm $M/drug/semaglutide/@recency/number"
 errno_is "mv is refused" "Operation not permitted" "mv $M/drug/semaglutide/@recency/number $M/drug/semaglutide/@recency/n2"
 errno_is "overwriting is refused" "Operation not permitted" "echo 1 > $M/drug/semaglutide/@recency/number"
@@ -65,7 +65,7 @@ errno_is "rmdir of a concept with claims is refused" "Operation not permitted" "
 errno_is "a link is refused" "Operation not permitted" "ln $M/drug/semaglutide/@recency/number $M/x"
 errno_is "a write without a newline is refused" "Invalid argument" "printf abc > $A/x"
 errno_is "a long write is refused" "File too large" "head -c 5000 /dev/zero | tr '\\0' a | dd of=$A/x bs=8192 iflag=fullblock"
-errno_is "a write in pieces is refused" "Invalid argument" "printf 'abc\ndef\n' | dd of=$A/x bs=4"
+errno_is "a write in pieces is refused" "Invalid argument" "printf 'abcdef\n' | dd of=$A/x bs=4"
 errno_is "what is not UTF-8 is refused" "Invalid or incomplete multibyte or wide character" "printf '\\377\\n' > $A/x"
 not_ok "and nothing of them was stored" cat "$M/drug/semaglutide/@recency/x"
 ok "an empty mkdir can go again" bash -c "mkdir $M/drug/tmp && rmdir $M/drug/tmp"
