@@ -13,3 +13,8 @@ steme_SOURCES += %D%/show.c %D%/log.c
 steme_SOURCES += %D%/signer.c %D%/signer.h %D%/keys.c %D%/write.c
 steme_SOURCES += %D%/import.c %D%/import.h %D%/import_lines.c %D%/import_send.c
 steme_SOURCES += %D%/verify.c %D%/report.c %D%/report.h
+
+pkglibexec_PROGRAMS += steme-offline
+steme_offline_CPPFLAGS = $(AM_CPPFLAGS) $(SODIUM_CFLAGS) $(JSONC_CFLAGS)
+steme_offline_LDADD = $(STORE_LIBS)
+steme_offline_SOURCES = %D%/offline.c %D%/out.c %D%/out.h %D%/report.c %D%/report.h

@@ -6,6 +6,7 @@
 #include "config.h"
 #include "cli/cli.h"
 #include "cli/out.h"
+#include "core/log.h"
 #include "core/wire.h"
 
 #include <locale.h>
@@ -260,6 +261,8 @@ main(int argc, char **argv)
 	/* widths of characters; the output is UTF-8 whatever the locale says */
 	setlocale(LC_CTYPE, "C.UTF-8");
 	look_at_terminal(&c);
+	/* libraries log for daemons; what matters here is in the answers */
+	steme_log_set_level(STEME_ERROR);
 	status = run(&c, argc, argv);
 	cli_disconnect(&c);
 	if ((fflush(stdout) != 0 || ferror(stdout)) && status == EX_OK)

@@ -10,6 +10,7 @@
 #include "core/conf.h"
 #include "core/instance.h"
 #include "core/log.h"
+#include "core/sign.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -33,6 +34,7 @@ struct offline {
 	struct steme_conf conf;
 	struct report rep;
 	struct out_bar bar;
+	struct steme_id operator_;	/* of --dir; zero: not known */
 	struct steme_why why;
 };
 
@@ -82,6 +84,19 @@ on_warning(void *arg, const char *text)
 	(void)text;
 }
 
+/* Who the store's operator is, should the log's first record be lost. */
+static void
+find_operator(struct offline *o)
+{
+	char path[PATH_MAX + 32];
+	struct steme_key k;
+
+	snprintf(path, sizeof(path), "%s/operator.pem", o->in.keys);
+	if (steme_key_load(&k, path, NULL) == STEME_OK)
+		o->operator_ = k.agent;
+	steme_key_wipe(&k);
+}
+
 /* Where log and index lie: as given, else as the daemon of --dir would find them. */
 static int
 find_paths(struct offline *o)
@@ -99,23 +114,35 @@ find_paths(struct offline *o)
 		return err;
 	o->wal = o->conf.wal_path[0] != '\0' ? o->conf.wal_path : o->in.wal;
 	o->kv = o->conf.kv_path[0] != '\0' ? o->conf.kv_path : o->in.kv;
+	find_operator(o);
 	return STEME_OK;
 }
 
+/* Opening a store where there is none would make one: that is not asked here. */
 static int
 check_wal(struct offline *o)
 {
-	if (access(o->wal, R_OK | X_OK) == 0)
-		return STEME_OK;
-	return steme_fail(&o->why, steme_err_from_errno(errno),
-	    "the log's folder %s: %s", o->wal, strerror(errno));
+	bool found = o->nmore > 0;
+	struct dirent *e;
+	DIR *d = opendir(o->wal);
+
+	if (d == NULL)
+		return steme_fail(&o->why, steme_err_from_errno(errno),
+		    "the log's folder %s: %s", o->wal, strerror(errno));
+	while ((e = readdir(d)) != NULL)
+		if (strncmp(e->d_name, "segment.", 8) == 0 &&
+		    strstr(e->d_name, ".wal") != NULL)
+			found = true;
+	closedir(d);
+	return found ? STEME_OK : steme_fail(&o->why, STEME_ENOTFOUND,
+	    "there is no log in %s", o->wal);
 }
 
 static struct steme_store_opts
 store_opts(struct offline *o)
 {
 	struct steme_store_opts s = {
-		.wal_dir = o->wal, .kv_dir = o->kv,
+		.wal_dir = o->wal, .kv_dir = o->kv, .operator_ = o->operator_,
 		.more_wal_dirs = o->nmore > 0 ? o->more : NULL,
 		.segment_bytes = (uint64_t)o->conf.segment_mb << 20,
 		.accept_gaps = o->gaps, .progress = on_progress, .arg = o,
@@ -156,6 +183,44 @@ verify(struct offline *o)
 	return report_verify(&o->rep);
 }
 
+static bool
+is_there(const char *dir)
+{
+	struct dirent *e;
+	bool found = false;
+	DIR *d = opendir(dir);
+
+	while (d != NULL && (e = readdir(d)) != NULL)
+		found |= e->d_name[0] != '.';
+	if (d != NULL)
+		closedir(d);
+	return found;
+}
+
+/*
+ * The index of --dir is replaced once the new one is whole, and only if that holds no less;
+ * one that is too damaged to be opened was made anew by then.
+ */
+static int
+rebuild_beside(struct offline *o, const struct steme_store_opts *so)
+{
+	const struct steme_clock *k = &steme_clock_system;
+	int64_t start = steme_mono_us(k);
+	struct steme_store_stats st;
+	struct steme_store *s;
+	int err;
+
+	if ((err = steme_store_open(&s, so, &o->why)) != STEME_OK)
+		return err;
+	if ((err = steme_store_rebuild_online(s, &o->why)) == STEME_OK) {
+		steme_store_stats(s, &st);
+		o->rep.n[REP_REBUILT] = st.counts.objects;
+		o->rep.n[REP_REBUILD_US] = (uint64_t)(steme_mono_us(k) - start);
+	}
+	steme_store_close(s);
+	return err;
+}
+
 static int
 rebuild(struct offline *o)
 {
@@ -165,13 +230,15 @@ rebuild(struct offline *o)
 	int err;
 
 	out_bar_init(&o->bar, isatty(STDERR_FILENO), 0, "rebuilding");
-	err = steme_rebuild_offline(&so, &at, &us, &o->why);
+	if (o->in.dir[0] != '\0' && is_there(o->kv)) {
+		err = rebuild_beside(o, &so);
+	} else {
+		err = steme_rebuild_offline(&so, &at, &us, &o->why);
+		o->rep.n[REP_REBUILT] = at.counts.objects;
+		o->rep.n[REP_REBUILD_US] = us;
+	}
 	out_bar_clear(&o->bar);
-	if (err != STEME_OK)
-		return fail(o, err);
-	o->rep.n[REP_REBUILT] = at.counts.objects;
-	o->rep.n[REP_REBUILD_US] = us;
-	return report_rebuild(&o->rep);
+	return err != STEME_OK ? fail(o, err) : report_rebuild(&o->rep);
 }
 
 static void

@@ -341,8 +341,11 @@ out_table_print(const struct out_table *t, FILE *f, unsigned width, bool color)
 		last = (i + 1) % t->ncols == 0;
 		put_cell(&b, cell(t, i), w[i % t->ncols],
 		    t->head[i % t->ncols][0] == '>', last);
-		if (last)
-			steme_buf_putc(&b, '\n');
+		if (!last)
+			continue;
+		while (b.len > 0 && b.data[b.len - 1] == ' ')
+			b.len--;
+		steme_buf_putc(&b, '\n');
 	}
 	if (steme_buf_err(&b) == STEME_OK)
 		fwrite(b.data, 1, b.len, f);

@@ -101,17 +101,23 @@ take_args(struct cli *c, struct steme_query *q, char concept[STEME_CONCEPT_MAX +
 
 /* ---- nothing found ---- */
 
+/* Nothing but what the store says about itself, below _steme. */
 static bool
 is_empty_store(struct cli *c)
 {
+	struct steme_str at = { 0 }, item, children;
 	struct steme_buf b = { 0 };
-	struct steme_why why;
 	bool empty = false;
+	char name[16];
 
-	if (steme_client_ask(c->client, STEME_MSG_STATUS, NULL, 0, &b, &why) ==
-	    STEME_OK)
-		empty = b.len > 0 && jv_uint(jv_at(jv_root(b.data, b.len),
-		    "counts.assertions")) == 0;
+	if (steme_client_children(c->client, STEME_LIT(""), 0, 2, &b, NULL) ==
+	    STEME_OK) {
+		children = jv_get(jv_root(b.data, b.len), "children");
+		empty = children.p != NULL;
+		while (jv_each(children, &at, &item))
+			empty &= strcmp(jv_copy(name, sizeof(name),
+			    jv_get(item, "name")), "_steme") == 0;
+	}
 	steme_buf_fini(&b);
 	return empty;
 }

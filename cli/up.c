@@ -279,35 +279,56 @@ start_sidecar(struct start *s)
 		argv[5] = "--cluster-port";
 		argv[6] = cluster;
 	}
-	if (http_get_status(s->site->host, (uint16_t)s->site->port, "/healthz",
-	    HTTP_WAIT_MS) != STEME_ECONN)
-		return steme_fail(&s->c->why, STEME_EBUSY, "port %s of %s is in use "
-		    "by another program: choose another --port (ss -ltnp shows whose "
-		    "it is)", port, s->site->host);
 	if ((err = proc_find(path, SIDECAR, &s->c->why)) != STEME_OK)
 		return err;
 	return proc_start(&s->pid, argv, s->log, &s->log_from, &s->c->why);
 }
 
-/* Does the daemon that runs serve the mount that is wanted? */
-static int
-check_running(struct cli *c, const struct site *now, const struct site *want)
+static bool
+alive(const struct steme_instance *in, const char *name)
 {
-	if (!now->recorded)
-		return STEME_OK;
-	if (strcmp(now->mount, want->mount) != 0)
+	struct steme_pid p;
+
+	return steme_pid_read(in, name, &p) == STEME_OK;
+}
+
+/* Of a sidecar to be started: are its ports free? */
+static int
+check_ports(struct cli *c, const struct site *s)
+{
+	const uint64_t port[2] = { s->port, s->cluster_port };
+
+	for (int i = 0; i < 2; i++)
+		if (port[i] != 0 && http_get_status(s->host, (uint16_t)port[i],
+		    "/healthz", HTTP_WAIT_MS) != STEME_ECONN)
+			return steme_fail(&c->why, STEME_EBUSY, "port %u of %s is in "
+			    "use by another program: choose another %s (ss -ltnp "
+			    "shows whose it is)", (unsigned)port[i], s->host,
+			    i == 0 ? "--port" : "--cluster-port");
+	return STEME_OK;
+}
+
+/* Is what runs what is wanted, and can what does not run be started? */
+static int
+check_wish(struct cli *c, const struct site *now, const struct site *want)
+{
+	bool sidecar = alive(&c->in, SIDECAR);
+
+	if (now->recorded && alive(&c->in, DAEMON) &&
+	    strcmp(now->mount, want->mount) != 0)
 		return steme_fail(&c->why, STEME_EBUSY, "it runs %s%s already; steme "
 		    "restart --dir %s %s%s moves it", now->mount[0] == '\0' ?
 		    "without a mount" : "with the mount ", now->mount, c->in.dir,
 		    want->mount[0] == '\0' ? "--no-mount" : "--mount ",
 		    want->mount);
-	if (now->port != want->port || now->cluster_port != want->cluster_port)
+	if (now->recorded && sidecar && (now->port != want->port ||
+	    now->cluster_port != want->cluster_port))
 		return steme_fail(&c->why, STEME_EBUSY, "it runs on port %u%s already; "
 		    "steme restart --dir %s --port %u moves it",
 		    (unsigned)now->port, now->port == want->port ?
 		    " with another --cluster-port" : "", c->in.dir,
 		    (unsigned)want->port);
-	return STEME_OK;
+	return sidecar ? STEME_OK : check_ports(c, want);
 }
 
 static int
@@ -360,12 +381,20 @@ bring_sidecar(struct cli *c, const struct site *site, uint64_t wait_s, bool *sta
 	return wait_http(&s);
 }
 
+/* All that is wanted runs and answers: then nothing is touched, and anybody may ask. */
 static bool
-alive(const struct steme_instance *in, const char *name)
+is_well(struct cli *c, const struct site *now, const struct site *want)
 {
-	struct steme_pid p;
+	struct start d, api;
 
-	return steme_pid_read(in, name, &p) == STEME_OK;
+	if (!now->recorded || !alive(&c->in, DAEMON) || !alive(&c->in, SIDECAR) ||
+	    check_wish(c, now, want) != STEME_OK)
+		return false;
+	begin(&d, c, want, DAEMON);
+	begin(&api, c, want, SIDECAR);
+	/* no time to wait: one attempt each */
+	return wait_socket(&d) == STEME_OK && wait_mount(&d) == STEME_OK &&
+	    wait_http(&api) == STEME_OK;
 }
 
 static int
@@ -376,15 +405,17 @@ bring_up(struct cli *c, const struct up_args *a, bool *started, struct site *s)
 	struct site now;
 	int fd = -1, err;
 
+	if ((err = site_find(s, &c->in, &a->o, &c->why)) != STEME_OK ||
+	    (err = site_find(&now, &c->in, &nothing, &c->why)) != STEME_OK)
+		return err;
+	if (is_well(c, &now, s))
+		return STEME_OK;
+	c->why.text[0] = '\0';
 	if ((err = steme_instance_make(&c->in, &c->why)) != STEME_OK ||
-	    (err = site_find(s, &c->in, &a->o, &c->why)) != STEME_OK ||
-	    (err = site_find(&now, &c->in, &nothing, &c->why)) != STEME_OK ||
 	    (err = take_lock(c, &fd, a->wait_s)) != STEME_OK)
 		goto out;
-	if ((alive(&c->in, DAEMON) || alive(&c->in, SIDECAR)) &&
-	    (err = check_running(c, &now, s)) != STEME_OK)
-		goto out;
-	if ((err = site_save(s, &c->in, &c->why)) != STEME_OK ||
+	if ((err = check_wish(c, &now, s)) != STEME_OK ||
+	    (err = site_save(s, &c->in, &c->why)) != STEME_OK ||
 	    (err = bring_daemon(c, s, a->wait_s, started)) != STEME_OK)
 		goto out;
 	err = bring_sidecar(c, s, a->wait_s, started);

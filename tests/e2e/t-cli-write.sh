@@ -1,0 +1,120 @@
+#!/bin/bash
+# keygen, assert and the other writing commands; query, history, diff, log, show, watch.
+. "${srcdir:-.}/tests/e2e/lib.sh"
+
+rc () { "$@" >/dev/null 2>&1; echo $?; }
+id_of () { "$@" --json 2>/dev/null | jq -r .id; }
+
+up || { fail "up"; done_testing; }
+
+is "an empty store says how to load the sample" 1 rc "$STEME" query world/france
+like "and how" 'steme import.*countries.ndjson' "$STEME" query world/france
+
+# keys
+ok "keygen" sh -c "'$STEME' keygen >'$T/agent'"
+agent=$(cat "$T/agent")
+is "keygen prints 64 hex digits" 64 sh -c "tr -d '\n' <'$T/agent' | wc -c"
+is "keygen overwrites nothing" 73 rc "$STEME" keygen
+is "the key is the owner's alone" 600 stat -c %a "$HOME/.config/steme/key.pem"
+ok "openssl reads the key" openssl pkey -in "$HOME/.config/steme/key.pem" -noout
+ok "a second key" "$STEME" keygen --key "$T/k2/key.pem"
+
+# claims
+a=$(id_of "$STEME" assert drug/x dose '2.4 mg' --confidence 0.95 --class clinical --source https://example.org/1)
+is "the id is the hash of what show prints" "$a" \
+    sh -c "'$STEME' show --raw $a | b2sum -l 256 | cut -d' ' -f1"
+"$STEME" show --raw "$a" >"$T/object"
+"$STEME" show --sig "$a" >"$T/sig"
+openssl pkey -in "$HOME/.config/steme/key.pem" -pubout -out "$T/pub.pem" 2>/dev/null
+ok "openssl verifies the signature" openssl pkeyutl -verify -rawin -pubin -inkey "$T/pub.pem" -in "$T/object" -sigfile "$T/sig"
+is "a number is a number" number sh -c "'$STEME' assert drug/x age 12 --dry-run --json 2>/dev/null | jq -r .text | sed -n 's/^type //p'"
+is "a word is text" text sh -c "'$STEME' assert drug/x age x12 --dry-run --json 2>/dev/null | jq -r .text | sed -n 's/^type //p'"
+is "unless it is said otherwise" text sh -c "'$STEME' assert drug/x age 12 --type text --dry-run --json | jq -r .text | sed -n 's/^type //p'"
+ok "a value from stdin" sh -c "printf 'two\nlines\n' | '$STEME' assert drug/x note - --json"
+is "has its newline inside" 'two
+lines' sh -c "'$STEME' query drug/x note --json | jq -r '.results[0].object.value'"
+t=2026-01-02T03:04:05.000000Z
+b=$(id_of "$STEME" assert drug/x dose '3 mg' --time $t --key "$T/k2/key.pem")
+is "the same claim again exists" exists sh -c "'$STEME' assert drug/x dose '3 mg' --time $t --key '$T/k2/key.pem' --json | jq -r .status"
+is "without a key the daemon signs" created sh -c "HOME=/nonexistent '$STEME' assert drug/x seen true --json | jq -r .status"
+is "for the user's own key" "uid-$(id -u)" sh -c "'$STEME' query drug/x seen | awk 'NR == 2 { print \$6 }'"
+like "text that is not NFC gets a warning" 'NFC' "$STEME" assert drug/x name "$(printf 'e\xcc\x81')"
+is "bad confidence is 65" 65 rc "$STEME" assert drug/x dose 1 --confidence 1.5
+is "a bad concept is 65" 65 rc "$STEME" assert a//b dose 1
+is "a future time is 65" 65 rc "$STEME" assert drug/x dose 1 --time 2100-01-01
+is "a missing key file is 66" 66 rc "$STEME" assert a b c --key "$T/none.pem"
+is "a missing argument is 64" 64 rc "$STEME" assert a b
+
+# the other kinds
+ok "a vote for" "$STEME" vote "$a" 1
+ok "a vote against, by another" "$STEME" vote "$b" -0.5 --key "$T/k2/key.pem" --reason 'too old'
+is "votes decide" "$a" sh -c "'$STEME' query drug/x dose --lens votes --json | jq -r '.results[0].assertion_id'"
+is "a vote on what is not there is 1" 1 rc "$STEME" vote "${a//[0-9]/0}" 1
+ok "retract" "$STEME" retract "$b" --key "$T/k2/key.pem" --reason misprint
+is "is in the history" retracted sh -c "'$STEME' history drug/x dose --json | jq -r '.results[] | select(.assertion_id == \"$b\") | .state'"
+like "an alias by no steward says so" 'without effect' "$STEME" alias drug/x drug/y
+is "and has none" '[]' sh -c "'$STEME' query drug/y --json 2>/dev/null | jq -c .results"
+like "an alias by the operator does not" '^created [0-9a-f]{64}$' "$STEME" alias drug/x drug/y --as operator
+is "and counts" '2.4 mg' sh -c "'$STEME' query drug/y dose --json | jq -r '.results[0].object.value'"
+like "an epoch by no steward says so" 'without effect' "$STEME" epoch 2026
+ok "an epoch by the operator" "$STEME" epoch 2027 --supersedes 2026 --as operator
+ok "trust" "$STEME" trust "$agent" 0.9 --class clinical --prefix drug --as operator
+ok "retract a source" "$STEME" retract --source https://example.org/1 --as operator
+is "and its claims are gone" 1 rc "$STEME" query drug/x dose
+ok "reinstate it" "$STEME" retract --source https://example.org/1 --reinstate --as operator
+is "and they are back" 0 rc "$STEME" query drug/x dose
+k2=$(openssl pkey -in "$T/k2/key.pem" -pubout -outform DER 2>/dev/null | tail -c 32 | od -An -tx1 | tr -d ' \n')
+like "one may revoke oneself" '^created [0-9a-f]{64}$' "$STEME" revoke "$k2" --key "$T/k2/key.pem"
+like "but not others" 'without effect' "$STEME" revoke "$agent" --key "$T/k2/key.pem"
+
+# reading
+"$STEME" assert lens/x size 10 --confidence 0.9 --class regulatory --time 2026-01-01 >/dev/null
+"$STEME" assert lens/x size 11 --confidence 0.5 --time 2026-02-01 >/dev/null
+is "diff of two lenses that differ is 1" 1 rc "$STEME" diff lens/x recency authority
+is "diff of a lens with itself is 0" 0 rc "$STEME" diff lens/x recency recency
+is "diff of two times" '10 11' sh -c "'$STEME' diff lens/x recency@2026-01-15 recency --json | jq -r '.differences[0] | \"\(.a.object.value) \(.b.object.value)\"'"
+like "a mistyped concept gets a guess" 'did you mean lens/x' "$STEME" query lens/xx
+like "an inner folder says what it holds" 'holds 1 concept' "$STEME" query lens
+is "ls" x "$STEME" ls lens
+is "an unknown lens is 64" 64 rc "$STEME" query lens/x --lens nonsense
+for lens in recency confidence consensus votes authority layered skeptic constraints; do
+	is "query --lens $lens prints valid JSON" "$lens" \
+	    sh -c "'$STEME' query lens/x --lens $lens --json 2>/dev/null | jq -r .lens"
+done
+like "skeptic shows both values" 'size +11 ' "$STEME" query lens/x --lens skeptic
+like "a prefix query names the concept" '^lens/x +size +11 ' "$STEME" query --prefix lens
+is "log --json is one JSON a line" true sh -c "'$STEME' log --json --from 1 | jq -s 'length > 15 and all(.[]; .id)'"
+is "log shows the newest first" 11 sh -c "'$STEME' log --limit 2 | awk 'NR == 2 { print \$NF }'"
+is "show --json" assertion sh -c "'$STEME' show $a --json | jq -r .kind"
+is "show of an unknown id is 1" 1 rc "$STEME" show "$(printf '0%.0s' $(seq 64))"
+is "show of no id is 65" 65 rc "$STEME" show 1234
+ok "keys --json" sh -c "'$STEME' keys --json | jq -es 'any(.[]; .name == \"operator\")'"
+ok "history --json" sh -c "'$STEME' history lens/x --json | jq -e '.results | length == 2'"
+
+# a value cannot move the cursor
+"$STEME" assert trick/x v "$(printf 'a\033[2Jb')" >/dev/null
+is "controls are spelled out" 0 sh -c "'$STEME' query trick/x v | grep -c \$'\033' || true"
+like "as text" 'a\\x1b\[2Jb' "$STEME" query trick/x v
+
+# watch
+timeout 20 "$STEME" watch watched --json --limit 2 >"$T/watch" &
+w=$!
+for i in $(seq 100); do
+	"$STEME" assert watched/x n "$i" >/dev/null
+	"$STEME" assert other/x n "$i" >/dev/null
+	kill -0 "$w" 2>/dev/null || break
+done
+wait "$w"
+is "watch ends after its limit" 0 echo $?
+is "and saw only its concepts" '["watched/x","watched/x"]' sh -c "jq -sc 'map(.concept_path)' '$T/watch'"
+
+ok "verify" "$STEME" verify
+is "verify --json" 0 sh -c "'$STEME' verify --json | tail -n 1 | jq .problems"
+"$STEME" down >/dev/null
+ok "verify with the daemon down" "$STEME" verify
+ok "rebuild with the daemon down" "$STEME" rebuild
+up || fail "up after rebuild"
+is "everything is there after the rebuild" '2.4 mg' sh -c "'$STEME' query drug/y dose --json | jq -r '.results[0].object.value'"
+ok "rebuild online" "$STEME" rebuild
+ok "verify after it" "$STEME" verify
+done_testing
