@@ -50,7 +50,8 @@ struct import {
 	struct steme_claim claim;
 	struct out_bar bar;
 	uint64_t done_bytes, total_bytes, untimed;
-	int64_t start_us;
+	int64_t start_us;		/* monotonic */
+	int64_t now_us;			/* wall, when last looked at */
 	int status;			/* of what ends it all */
 };
 
@@ -277,6 +278,26 @@ add_single(struct import *m, struct agent *a, const struct lines *in)
 	put_member(m, l, in->number);
 }
 
+/*
+ * A batch is no older than its members: one that is too far in the future would have the
+ * daemon refuse them all.
+ */
+static bool
+is_ahead(struct import *m, const struct lines *in)
+{
+	int64_t ahead = m->claim.o.time_us - m->now_us;
+
+	if (ahead <= STEME_SKEW_US)
+		return false;
+	m->now_us = steme_wall_us(&steme_clock_system);
+	if ((ahead = m->claim.o.time_us - m->now_us) <= STEME_SKEW_US)
+		return false;
+	sender_refuse(m->sender, in->name, in->number, "the time is %lld s ahead of "
+	    "this machine's clock; at most 300 are allowed",
+	    (long long)(ahead / 1000000));
+	return true;
+}
+
 /* ---- one line ---- */
 
 /* False: the import cannot go on (m->status). */
@@ -306,6 +327,8 @@ take_claim(struct import *m, const struct lines *in)
 		sender_refuse(m->sender, in->name, in->number, "%s", why.text);
 		return true;
 	}
+	if (m->batch && is_ahead(m, in))
+		return true;
 	if (m->batch && (c->o.kind == STEME_ASSERTION || c->o.kind == STEME_VOTE))
 		add_to_batch(m, a, in);
 	else

@@ -1,6 +1,6 @@
 #!/bin/bash
 # steme up, down, restart, status, doctor: also after a kill, twice, and at once.
-. "${srcdir:-.}/tests/e2e/lib.sh"
+. "${srcdir:-.}/tests/e2e/lib.sh" || exit 99
 
 rc () { "$@" >/dev/null 2>&1; echo $?; }
 pid_of () { cut -d' ' -f1 "$D/run/$1.pid"; }

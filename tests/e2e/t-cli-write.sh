@@ -1,6 +1,6 @@
 #!/bin/bash
 # keygen, assert and the other writing commands; query, history, diff, log, show, watch.
-. "${srcdir:-.}/tests/e2e/lib.sh"
+. "${srcdir:-.}/tests/e2e/lib.sh" || exit 99
 
 rc () { "$@" >/dev/null 2>&1; echo $?; }
 id_of () { "$@" --json 2>/dev/null | jq -r .id; }
