@@ -18,3 +18,6 @@ pkglibexec_PROGRAMS += steme-offline
 steme_offline_CPPFLAGS = $(AM_CPPFLAGS) $(SODIUM_CFLAGS) $(JSONC_CFLAGS)
 steme_offline_LDADD = $(STORE_LIBS)
 steme_offline_SOURCES = %D%/offline.c %D%/out.c %D%/out.h %D%/report.c %D%/report.h
+
+bashcompletiondir = $(datadir)/bash-completion/completions
+dist_bashcompletion_DATA = %D%/completion/steme

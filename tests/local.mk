@@ -231,6 +231,26 @@ TESTS += $(MOUNT_TESTS)
 
 # --- command
 
+check_PROGRAMS += check_cli
+TESTS += check_cli
+check_cli_SOURCES = %D%/check_cli.c cli/out.c cli/jv.c cli/nfc.c cli/import_lines.c
+check_cli_CPPFLAGS = $(CHECK_CPPFLAGS)
+check_cli_LDADD = $(BASE_TEST_LIBS)
+
+CLI_TESTS = %D%/e2e/t-cli-run.sh %D%/e2e/t-cli-write.sh %D%/e2e/t-cli-import.sh
+CLI_TESTS += %D%/e2e/t-cli-completion.sh
+dist_check_SCRIPTS += $(CLI_TESTS)
+TESTS += $(CLI_TESTS)
+
+EXTRA_DIST += %D%/fuzz/corpus/jv
+FUZZ_TARGETS += fuzz_jv
+if FUZZERS
+noinst_PROGRAMS += fuzz_jv
+fuzz_jv_SOURCES = %D%/fuzz/fuzz_jv.c cli/jv.c cli/out.c
+fuzz_jv_CPPFLAGS = $(CHECK_CPPFLAGS)
+fuzz_jv_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+fuzz_jv_LDADD = $(BASE_LIBS)
+endif
 
 # --- sidecar
 
