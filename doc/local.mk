@@ -3,3 +3,4 @@
 EXTRA_DIST += %D%/wire-protocol.md
 EXTRA_DIST += %D%/object-format.md
 EXTRA_DIST += %D%/views.md
+EXTRA_DIST += %D%/index-keys.md

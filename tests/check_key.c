@@ -6,6 +6,7 @@
 #include "core/util.h"
 
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 static struct steme_id
@@ -585,6 +586,68 @@ START_TEST(applied_entries_come_back_field_by_field)
 }
 END_TEST
 
+/* ---- the document ---- */
+
+static char *doc;	/* doc/index-keys.md without white space */
+
+static void
+read_doc(void)
+{
+	FILE *f = fopen(SRCDIR "/doc/index-keys.md", "r");
+	size_t n = 0;
+	int c;
+
+	ck_assert_ptr_nonnull(f);
+	ck_assert_ptr_nonnull(doc = calloc(1, 1 << 20));
+	while ((c = getc(f)) != EOF && n < (1 << 20) - 1)
+		if (c != ' ' && c != '\n')
+			doc[n++] = (char)c;
+	fclose(f);
+}
+
+static void
+in_doc(const void *bytes, size_t n)
+{
+	char hex[2 * sizeof(((struct steme_keybuf *)0)->b) + 1];
+
+	steme_hex(hex, bytes, n);
+	ck_assert_msg(strstr(doc, hex) != NULL, "%s is not in the document", hex);
+}
+
+START_TEST(the_examples_of_the_document_are_true)
+{
+	const struct steme_str c = STEME_LIT("drug/semaglutide");
+	const struct steme_id id = id_of(0x11), agent = id_of(0x22);
+	const struct steme_name name = { 7, true };
+	struct steme_keybuf k[15];
+	uint8_t h[16], n[9];
+
+	read_doc();
+	k[0] = assertion("drug/semaglutide", "max_weekly_dose", 1795226400000000,
+	    0x11);
+	k[1] = retraction("drug/semaglutide", 0x33, 0x11);
+	k[2] = vote("drug/semaglutide", 0x33, 0x22, 1795226400000000, 0x11);
+	steme_key_record(&k[3], &id);
+	steme_key_name(&k[4], c);
+	steme_key_child(&k[5], STEME_LIT("drug"), 7);
+	steme_key_child(&k[6], STEME_LIT(""), 7);
+	steme_key_log(&k[7], 7);
+	steme_key_agent(&k[8], &agent, 7);
+	steme_source_hash16(h, STEME_LIT("https://example.org/label.pdf"));
+	steme_key_source(&k[9], h, 7);
+	steme_key_source_text(&k[10], h);
+	steme_key_segment(&k[11], 3);
+	steme_key_global(&k[12], STEME_TRUST, 7, &id);
+	steme_key_applied(&k[13], 9);
+	steme_key_meta(&k[14], "checkpoint");
+	for (size_t i = 0; i < STEME_NELEM(k); i++)
+		in_doc(k[i].b, k[i].n);
+	steme_name_encode(n, &name);
+	in_doc(n, sizeof(n));
+	free(doc);
+}
+END_TEST
+
 static Suite *
 suite(void)
 {
@@ -610,6 +673,7 @@ suite(void)
 	tcase_add_test(tc, a_refused_key_leaves_the_results_alone);
 	tcase_add_test(tc, names_come_back_and_nothing_else_does);
 	tcase_add_test(tc, applied_entries_come_back_field_by_field);
+	tcase_add_test(tc, the_examples_of_the_document_are_true);
 	suite_add_tcase(s, tc);
 	return s;
 }
