@@ -328,6 +328,25 @@ fuzz_key_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 fuzz_key_LDADD = libsteme_store.a $(BASE_LIBS)
 endif
 
+EXTRA_DIST += %D%/fuzz/fuzz_msg.h
+EXTRA_DIST += %D%/fuzz/corpus/msg %D%/fuzz/corpus/frame %D%/fuzz/corpus/service
+FUZZ_TARGETS += fuzz_msg fuzz_frame fuzz_service
+if FUZZERS
+noinst_PROGRAMS += fuzz_msg fuzz_frame fuzz_service
+fuzz_msg_SOURCES = %D%/fuzz/fuzz_msg.c
+fuzz_msg_CPPFLAGS = $(CHECK_CPPFLAGS)
+fuzz_msg_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+fuzz_msg_LDADD = $(BASE_LIBS)
+fuzz_frame_SOURCES = %D%/fuzz/fuzz_frame.c fs/ctl_frames.c fs/ctl_frames.h
+fuzz_frame_CPPFLAGS = $(CHECK_CPPFLAGS)
+fuzz_frame_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+fuzz_frame_LDADD = $(BASE_LIBS)
+fuzz_service_SOURCES = %D%/fuzz/fuzz_service.c %D%/faultio.c
+fuzz_service_CPPFLAGS = $(CHECK_CPPFLAGS)
+fuzz_service_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+fuzz_service_LDADD = $(STORE_TEST_LIBS)
+endif
+
 # --- benchmarks
 EXTRA_PROGRAMS += bench_view
 bench_view_SOURCES = %D%/bench/bench_view.c %D%/view_fixture.h

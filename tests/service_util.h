@@ -8,6 +8,11 @@
 
 #include <json-c/json.h>
 
+/* Define as true for a log in memory, too. */
+#ifndef RIG_IN_MEMORY
+#define RIG_IN_MEMORY	false
+#endif
+
 struct rig {
 	struct place p;
 	struct steme_store *s;
@@ -56,7 +61,7 @@ rig_open(struct rig *r)
 	struct steme_service *svc;
 
 	memset(r, 0, sizeof(*r));
-	place_make(&r->p, true, false);
+	place_make(&r->p, true, RIG_IN_MEMORY);
 	key_of(&r->ann, 1);
 	key_of(&r->bob, 2);
 	r->p.o.on_commit = rig_commit;
