@@ -137,6 +137,12 @@ TESTS += check_lens
 check_lens_SOURCES = %D%/check_lens.c %D%/lens_case.c %D%/lens_case.h
 check_lens_CPPFLAGS = $(CHECK_CPPFLAGS)
 check_lens_LDADD = $(STORE_TEST_LIBS)
+check_PROGRAMS += check_world
+TESTS += check_world
+THREAD_CHECKS += check_world
+check_world_SOURCES = %D%/check_world.c
+check_world_CPPFLAGS = $(CHECK_CPPFLAGS)
+check_world_LDADD = $(STORE_TEST_LIBS)
 TESTS += %D%/lens_reference.sh %D%/lens_integers.sh
 EXTRA_DIST += %D%/lens_reference.sh %D%/lens_integers.sh
 EXTRA_DIST += %D%/lens_reference.py %D%/vectors/lenses.json
@@ -347,7 +353,21 @@ fuzz_service_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 fuzz_service_LDADD = $(STORE_TEST_LIBS)
 endif
 
+EXTRA_DIST += %D%/fuzz/corpus/record
+FUZZ_TARGETS += fuzz_record
+if FUZZERS
+noinst_PROGRAMS += fuzz_record
+fuzz_record_SOURCES = %D%/fuzz/fuzz_record.c
+fuzz_record_CPPFLAGS = $(CHECK_CPPFLAGS)
+fuzz_record_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+fuzz_record_LDADD = libsteme_store.a $(BASE_LIBS)
+endif
+
 # --- benchmarks
+EXTRA_PROGRAMS += bench_lens
+bench_lens_SOURCES = %D%/bench/bench_lens.c
+bench_lens_LDADD = $(STORE_LIBS)
+CLEANFILES += bench_lens$(EXEEXT)
 EXTRA_PROGRAMS += bench_view
 bench_view_SOURCES = %D%/bench/bench_view.c %D%/view_fixture.h
 bench_view_CPPFLAGS = $(CHECK_CPPFLAGS)
