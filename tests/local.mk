@@ -381,5 +381,7 @@ EXTRA_PROGRAMS += bench_object
 bench_object_SOURCES = %D%/bench/bench_object.c
 bench_object_LDADD = $(BASE_LIBS)
 CLEANFILES += bench_object$(EXEEXT)
-
-
+EXTRA_PROGRAMS += bench_wire
+bench_wire_SOURCES = %D%/bench/bench_wire.c
+bench_wire_LDADD = $(BASE_LIBS)
+CLEANFILES += bench_wire$(EXEEXT)
