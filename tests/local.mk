@@ -230,7 +230,7 @@ check_node_CPPFLAGS = $(CHECK_CPPFLAGS)
 check_node_LDADD = $(BASE_TEST_LIBS)
 THREAD_CHECKS += check_node
 
-MOUNT_TESTS = %D%/e2e/t-mount-tree.sh %D%/e2e/t-mount-tools.sh %D%/e2e/t-mount-users.sh
+MOUNT_TESTS = %D%/e2e/t-mount-tree.sh %D%/e2e/t-mount-tools.sh %D%/e2e/t-mount-users.sh %D%/e2e/t-faults.sh
 dist_check_SCRIPTS += $(MOUNT_TESTS)
 TESTS += $(MOUNT_TESTS)
 
