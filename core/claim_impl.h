@@ -22,6 +22,14 @@ struct steme_str claim_keep(struct steme_claim *c, struct steme_str s);
  */
 int claim_concept(struct steme_claim *c, struct steme_str s,
     struct steme_str *out, enum steme_class *cls, struct steme_why *why);
+/*
+ * Takes an assertion of the plainest form (claim_flat.c).  True: as claim_json.c would
+ * have.  False: c holds nothing of use, and claim_json.c has to decide.
+ */
+bool claim_take_flat(struct steme_claim *c, const char *json, size_t len);
+/* The general form of steme_claim_from_json(), without the shortcut. */
+int claim_from_tree(struct steme_claim *c, const char *json, size_t len,
+    enum steme_kind expect, struct steme_why *why);
 /* Writes c->o to c->bytes and parses it back, so that c->o points there. */
 int claim_build(struct steme_claim *c, const struct steme_object *o,
     struct steme_why *why);

@@ -259,12 +259,22 @@ int
 steme_claim_from_json(struct steme_claim *c, const char *json, size_t len,
     enum steme_kind expect, struct steme_why *why)
 {
-	struct reader r = { .c = c, .why = why };
-	int err;
-
 	if (len > 2 * (size_t)STEME_OBJECT_MAX)
 		return steme_fail(why, STEME_ETOOBIG, "the JSON has %zu bytes; "
 		    "at most %d are allowed", len, 2 * STEME_OBJECT_MAX);
+	if ((expect == 0 || expect == STEME_ASSERTION) &&
+	    claim_take_flat(c, json, len))
+		return STEME_OK;
+	return claim_from_tree(c, json, len, expect, why);
+}
+
+int
+claim_from_tree(struct steme_claim *c, const char *json, size_t len,
+    enum steme_kind expect, struct steme_why *why)
+{
+	struct reader r = { .c = c, .why = why };
+	int err;
+
 	err = steme_json_parse(&r.json, json, len, DEPTH_MAX, why);
 	if (err == STEME_OK)
 		err = read_claim(&r, len, expect);

@@ -36,6 +36,7 @@ libsteme_base_a_SOURCES += %D%/jsonin.c %D%/jsonin.h
 libsteme_base_a_SOURCES += %D%/claim.c %D%/claim.h %D%/claim_impl.h
 libsteme_base_a_SOURCES += %D%/claim_json.c %D%/claim_json.h
 libsteme_base_a_SOURCES += %D%/claim_members.c %D%/claim_tsv.c
+libsteme_base_a_SOURCES += %D%/claim_flat.c
 
 
 # --- base: configuration, instance folders

@@ -243,6 +243,12 @@ check_cli_SOURCES = %D%/check_cli.c cli/out.c cli/jv.c cli/nfc.c cli/import_line
 check_cli_CPPFLAGS = $(CHECK_CPPFLAGS)
 check_cli_LDADD = $(BASE_TEST_LIBS)
 
+check_PROGRAMS += check_claim_flat
+TESTS += check_claim_flat
+check_claim_flat_SOURCES = %D%/check_claim_flat.c
+check_claim_flat_CPPFLAGS = $(CHECK_CPPFLAGS)
+check_claim_flat_LDADD = $(BASE_TEST_LIBS)
+
 CLI_TESTS = %D%/e2e/t-cli-run.sh %D%/e2e/t-cli-write.sh %D%/e2e/t-cli-import.sh
 CLI_TESTS += %D%/e2e/t-cli-completion.sh
 dist_check_SCRIPTS += $(CLI_TESTS)
