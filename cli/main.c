@@ -150,7 +150,7 @@ cmd_help(struct cli *c, int argc, char **argv)
 	char *ask[] = { (char *)"help", (char *)"--help", NULL };
 	bool names = false;
 	const struct cli_opt opts[] = {
-		{ "names", OPT_FLAG, &names, NULL, "only the names of the commands" },
+		{ "names", OPT_FLAG, &names, NULL, NULL },	/* for completion */
 		{ NULL, OPT_FLAG, NULL, NULL, NULL }
 	};
 	const struct cli_cmd *m;

@@ -250,7 +250,7 @@ check_claim_flat_CPPFLAGS = $(CHECK_CPPFLAGS)
 check_claim_flat_LDADD = $(BASE_TEST_LIBS)
 
 CLI_TESTS = %D%/e2e/t-cli-run.sh %D%/e2e/t-cli-write.sh %D%/e2e/t-cli-import.sh
-CLI_TESTS += %D%/e2e/t-cli-completion.sh
+CLI_TESTS += %D%/e2e/t-cli-completion.sh %D%/man.sh
 dist_check_SCRIPTS += $(CLI_TESTS)
 TESTS += $(CLI_TESTS)
 

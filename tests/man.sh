@@ -1,0 +1,29 @@
+#!/bin/bash
+# The manual pages: well-formed, and every command and option of `steme` is in steme(1).
+top=$(cd "${srcdir:-.}" && pwd)
+steme=${STEME_BUILD:-.}/steme
+passed=0 failed=0
+result () {	# result SENTENCE COMPLAINT
+	if [ -z "$2" ]; then
+		passed=$((passed + 1))
+		echo "ok   $1"
+	else
+		failed=$((failed + 1))
+		printf 'FAIL %s\n%s\n' "$1" "$2"
+	fi
+}
+for page in "$top"/doc/man/*.[1-8]; do
+	result "${page##*/} passes mandoc -Tlint" \
+	    "$(mandoc -Tlint "$page" 2>&1 | grep -v 'outdated mandoc.db\|manual not found')"
+done
+page=$(sed 's/\\-/-/g' "$top/doc/man/steme.1")
+for cmd in $("$steme" help --names); do
+	missing=
+	grep -q "^\.It Ic $cmd\b" <<<"$page" || missing="the command $cmd"
+	for opt in $("$steme" "$cmd" --words | sed 's/^--//; s/=$//'); do
+		grep -q "Fl -$opt\b" <<<"$page" || missing+=" --$opt"
+	done
+	result "steme(1) has $cmd with its options" "$missing"
+done
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ] && [ "$passed" -gt 20 ]
