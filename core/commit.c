@@ -9,6 +9,9 @@
 #include <stdio.h>
 #include <string.h>
 
+/* A sync that took so long is worth a line, but not more often than that. */
+#define SLOW_SYNC_US	100000
+#define SLOW_SYNC_EVERY	(INT64_C(10) * 1000000)
 /* Free space is looked at after so many bytes put into the index. */
 #define SPACE_EVERY	(4u << 20)
 
@@ -17,12 +20,19 @@
 static void
 note_sync(struct steme_store *s, int64_t us)
 {
+	int64_t now = steme_mono_us(s->clock);
+
 	pthread_mutex_lock(&s->mu);
 	s->sync_samples[s->sync_count % STEME_SYNC_SAMPLES] =
 	    (uint32_t)STEME_MIN(us, (int64_t)UINT32_MAX);
 	s->sync_count++;
 	s->sync_us_sum += us;
 	pthread_mutex_unlock(&s->mu);
+	if (us < SLOW_SYNC_US || now - s->slow_told_us < SLOW_SYNC_EVERY)
+		return;
+	s->slow_told_us = now;
+	steme_log(STEME_WARN | STEME_LOG_STORAGE, "slow fsync: the log took %" PRId64
+	    " ms to reach the disk", us / 1000);
 }
 
 static void
@@ -184,10 +194,19 @@ not_indexed(struct steme_store *s, int err, struct steme_why *why)
 void
 steme_commit_retry(struct steme_store *s)
 {
+	struct steme_wal_stats log;
+	enum steme_write_state st;
 	struct steme_why why;
 
-	if (s->behind)
-		may_commit(s, &why);
+	pthread_mutex_lock(&s->mu);
+	st = s->writes;
+	pthread_mutex_unlock(&s->mu);
+	if (st != STEME_WRITES_FULL || may_commit(s, &why) != STEME_OK)
+		return;
+	/* the log's own tick has found out whether it has room */
+	steme_wal_stats(s->wal, &log);
+	if (!log.full)
+		set_state(s, STEME_WRITES_OK, "");
 }
 
 /* ---- the leader ---- */

@@ -18,11 +18,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Rounds of catching up with the log before writes have to wait. */
 #define CATCH_UP_ROUNDS	5
 #define CATCH_UP_NEAR	2000
+#define RETIRED_WAIT_MS	10000
 
 int
 steme_log_tables(struct steme_store *s, struct steme_segments ***out, size_t *n,
@@ -343,6 +345,24 @@ struct online {
 	bool mem;			/* there is no folder */
 };
 
+/*
+ * The index that the last rebuild replaced lies in kv.new until its last reader lets go
+ * of it, and is removed then, by that name: a new one must not be there yet.
+ */
+static int
+wait_retired(struct steme_store *s, struct steme_why *why)
+{
+	const struct timespec nap = { 0, 2000000 };
+
+	for (int i = 0; atomic_load(&s->retired) > 0; i++) {
+		if (i == RETIRED_WAIT_MS / 2)
+			return steme_fail(why, STEME_EBUSY, "somebody still reads the "
+			    "index that the last rebuild replaced; try again later");
+		nanosleep(&nap, NULL);
+	}
+	return STEME_OK;
+}
+
 static int
 online_open(struct steme_store *s, struct online *on, struct steme_why *why)
 {
@@ -352,6 +372,8 @@ online_open(struct steme_store *s, struct online *on, struct steme_why *why)
 	int err;
 
 	if ((err = steme_log_tables(s, &on->tables, &on->ntables, why)) != STEME_OK)
+		return err;
+	if ((err = wait_retired(s, why)) != STEME_OK)
 		return err;
 	on->mem = s->kv_dir == NULL;
 	if (on->mem) {
@@ -403,7 +425,8 @@ online_swap(struct steme_store *s, struct online *on, int64_t start,
 		return err;
 	if ((err = steme_feed_end(&on->f, &at)) != STEME_OK)
 		return err;
-	if (at.counts.objects < s->apply.at.counts.objects && !s->accept_gaps)
+	if ((at.counts.objects < s->apply.at.counts.objects ||
+	    at.next_lsn != s->apply.at.next_lsn) && !s->accept_gaps)
 		return steme_fail(why, STEME_EGAP, "the log gives %" PRIu64
 		    " objects, the index holds %" PRIu64 ": part of the log is "
 		    "missing; the index stays as it is", at.counts.objects,
@@ -435,6 +458,8 @@ online_swap(struct steme_store *s, struct online *on, int64_t start,
 	s->counts = at.counts;
 	pthread_mutex_unlock(&s->mu);
 	atomic_store(&s->index_error, false);
+	old->retired = &s->retired;
+	atomic_fetch_add(&s->retired, 1);
 	steme_gen_put(old);
 	return err;
 }

@@ -455,7 +455,11 @@ tell_offline(struct steme_store *s)
 	steme_batch_free(b);
 }
 
-/* After the log was read: the index is complete; make that durable. */
+/*
+ * After the log was read the index is complete.  A new one is made durable before it is
+ * used; what a replay added is left to the first tick: until then the next start
+ * would find the same gap, or the same end, and read the log from there again.
+ */
 static int
 settle(struct steme_store *s, const struct standing *st, struct steme_applied *at,
     struct steme_why *why)
@@ -466,12 +470,14 @@ settle(struct steme_store *s, const struct standing *st, struct steme_applied *a
 
 	at->segment = end.segment;
 	at->offset = end.offset;
-	if (at->number != st->checkpoint.number || st->gap || st->rebuild != NULL) {
+	s->checkpoint = st->checkpoint;
+	if (st->rebuild != NULL) {
 		err = ix->ops->checkpoint(ix);
 		if (err == STEME_OK)
 			err = steme_checkpoint_put(ix, at, false);
+		s->checkpoint = *at;
 	}
-	s->checkpoint = *at;
+	s->checkpoint_due = at->number != s->checkpoint.number;
 	if (err == STEME_OK)
 		err = steme_apply_init(&s->apply, ix, s->known, at);
 	if (err != STEME_OK)

@@ -102,6 +102,8 @@ steme_gen_put(struct steme_gen *g)
 	    steme_kv_remove(g->destroy, &why) != STEME_OK)
 		steme_log(STEME_WARN | STEME_LOG_STORAGE,
 		    "index: the old one is left behind: %s", why.text);
+	if (g->retired != NULL)
+		atomic_fetch_sub(g->retired, 1);
 	free(g);
 }
 
@@ -527,6 +529,7 @@ checkpoint_locked(struct steme_store *s)
 		err = steme_checkpoint_put(ix, &at, false);
 	if (err == STEME_OK) {
 		s->checkpoint = at;
+		s->checkpoint_due = false;
 		s->checkpoint_us = steme_mono_us(s->clock);
 		s->checkpoint_put_bytes = s->apply.put_bytes;
 	}
@@ -558,9 +561,9 @@ steme_store_tick(struct steme_store *s)
 	int err;
 
 	steme_lead_acquire(s);
-	steme_commit_retry(s);
 	err = steme_wal_tick(s->wal, &why);
-	due = s->apply.at.segment != s->checkpoint.segment ||
+	steme_commit_retry(s);
+	due = s->checkpoint_due || s->apply.at.segment != s->checkpoint.segment ||
 	    now - s->checkpoint_us >= STEME_CHECKPOINT_US ||
 	    s->apply.put_bytes - s->checkpoint_put_bytes >= STEME_CHECKPOINT_BYTES;
 	steme_lead_release(s);

@@ -35,6 +35,7 @@ struct steme_gen {
 	int dirfd;			/* LevelDB is opened through it; or -1 */
 	bool owned;
 	char destroy[4096];		/* folder to remove once closed; "" : none */
+	_Atomic unsigned *retired;	/* counts those that are still to go; or NULL */
 	_Atomic unsigned refs;
 };
 
@@ -73,8 +74,10 @@ struct steme_store {
 	struct steme_group *group;	/* (lead) */
 	uint64_t hlc_last;		/* (lead) */
 	bool behind;			/* (lead) apply.batch still has to be written */
+	int64_t slow_told_us;		/* (lead) monotonic: last line about a slow sync */
 	int64_t full_until_us;		/* (lead) monotonic: no try before it */
 	struct steme_applied checkpoint;	/* (lead) */
+	bool checkpoint_due;		/* (lead) with the next tick */
 	int64_t checkpoint_us;		/* (lead) monotonic */
 	uint64_t checkpoint_put_bytes;	/* (lead) apply.put_bytes then */
 	uint64_t space_put_bytes;	/* (lead) apply.put_bytes when space was looked at */
@@ -111,6 +114,7 @@ struct steme_store {
 	_Atomic uint64_t lost_records;
 	_Atomic bool rebuilding;
 	_Atomic unsigned rebuild_permille;
+	_Atomic unsigned retired;	/* replaced generations that readers still hold */
 	_Atomic bool index_error;
 	uint64_t replayed_records, applied_gaps;
 	bool has_genesis;		/* a scan has found it */
@@ -155,7 +159,7 @@ bool steme_intake(struct steme_store *s, struct steme_write *w);
 int steme_group_new(struct steme_group **out);
 void steme_group_free(struct steme_group *g);
 void *steme_committer(void *store);
-/* As the leader: if the index lacks a group for want of room, tries again. */
+/* As the leader: if writes are refused for want of room, is there some again? */
 void steme_commit_retry(struct steme_store *s);
 /* Commits the first record of a fresh log. */
 int steme_commit_genesis(struct steme_store *s, struct steme_why *why);

@@ -391,3 +391,11 @@ EXTRA_PROGRAMS += bench_wire
 bench_wire_SOURCES = %D%/bench/bench_wire.c
 bench_wire_LDADD = $(BASE_LIBS)
 CLEANFILES += bench_wire$(EXEEXT)
+
+
+
+EXTRA_PROGRAMS += bench_store
+bench_store_SOURCES = %D%/bench/bench_store.c
+bench_store_CPPFLAGS = $(CHECK_CPPFLAGS)
+bench_store_LDADD = $(STORE_LIBS)
+CLEANFILES += bench_store$(EXEEXT)
