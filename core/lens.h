@@ -117,8 +117,8 @@ int steme_lens_resolve(enum steme_lens lens, const struct steme_lens_ctx *ctx,
 void steme_result_fini(struct steme_result *r);
 
 /*
- * Constraints: is this predicate one (must_use, forbidden)?  Their order: nearest
- * concept first (more segments; then by bytes), then by predicate, then as
+ * Constraints: is this predicate one (must_use, forbidden)?  Their order: by
+ * predicate (forbidden first), nearest concept first (more segments), then as
  * steme_cand_newer().  The reason is meta-reason, else "".
  */
 bool steme_constraint_is(struct steme_str predicate);

@@ -28,12 +28,10 @@ steme_constraint_cmp(const struct steme_cand *a, const struct steme_cand *b)
 	unsigned da = depth(a->o.concept), db = depth(b->o.concept);
 	int d;
 
-	if (da != db)
-		return da > db ? -1 : 1;
-	if ((d = steme_str_cmp(a->o.concept, b->o.concept)) != 0)
-		return d;
 	if ((d = steme_str_cmp(a->o.predicate, b->o.predicate)) != 0)
 		return d;
+	if (da != db)
+		return da > db ? -1 : 1;
 	return steme_cand_newer(a, b);
 }
 

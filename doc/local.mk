@@ -6,3 +6,4 @@ EXTRA_DIST += %D%/views.md
 EXTRA_DIST += %D%/index-keys.md
 
 dist_man_MANS += %D%/man/steme.1 %D%/man/stemefs.8
+EXTRA_DIST += %D%/lenses.md

@@ -6,6 +6,7 @@ lens_eval, and compares.
 
 usage: lens_reference.py LENS_EVAL [CASES [SEED]]
        lens_reference.py --vectors FILE      (answers a table of vectors only here)
+       lens_reference.py --doc DOC FILE LENS_EVAL    (answers in DOC are those of both)
 """
 import datetime
 import hashlib
@@ -490,9 +491,8 @@ def resolve(name, s, cands):
 
 
 def rules(counting):
-    """Nearest concept first, then by name, predicate, and as recency."""
-    counting.sort(key=lambda o: (-o.concept.count('/'), o.concept.encode(),
-                                 o.predicate, -o.r, -o.c, o.id))
+    """By predicate, nearest concept first, then as recency."""
+    counting.sort(key=lambda o: (o.predicate, -o.concept.count('/'), -o.r, -o.c, o.id))
     return [{'id': short(o.id), 'reason': o.j.get('reason', '')} for o in counting]
 
 
@@ -771,7 +771,34 @@ def check_vectors(path):
     print('%d vectors agree' % len(table['cases']))
 
 
+def check_doc(doc, path, program):
+    """Lines `vector "NAME": {answer}` of a document."""
+    with open(path, encoding='utf-8') as f:
+        text = f.read()
+    cases = {c['name']: c for c in load(text)['cases']}
+    plain = {c['name']: c for c in json.loads(text)['cases']}
+    with open(doc, encoding='utf-8') as f:
+        lines = [x.strip()[7:] for x in f if x.startswith('    vector ')]
+    for line in lines:
+        name, end = json.JSONDecoder().raw_decode(line)
+        want = json.loads(line[end:].lstrip(': '))
+        if name not in cases:
+            sys.exit('%s: there is no vector "%s"' % (doc, name))
+        done = subprocess.run([program], input=json.dumps(plain[name]) + '\n',
+                              text=True, stdout=subprocess.PIPE, check=True)
+        for got in answer(cases[name]), json.loads(done.stdout):
+            if not includes(want, got):
+                sys.exit('%s says of "%s"\n  %s\nbut it is\n  %s' % (
+                    doc, name, json.dumps(want), json.dumps(got)))
+    if len(lines) < 20:
+        sys.exit('%s has only %d examples' % (doc, len(lines)))
+    print('%d examples of the document agree' % len(lines))
+
+
 if __name__ == '__main__':
+    if len(sys.argv) == 5 and sys.argv[1] == '--doc':
+        check_doc(*sys.argv[2:])
+        sys.exit(0)
     if len(sys.argv) == 3 and sys.argv[1] == '--vectors':
         check_vectors(sys.argv[2])
     elif len(sys.argv) in (2, 3, 4):

@@ -5,5 +5,7 @@
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 python3 "$here/lens_reference.py" --vectors "$here/vectors/lenses.json"
+python3 "$here/lens_reference.py" --doc "$here/../doc/lenses.md" \
+	"$here/vectors/lenses.json" "${STEME_BUILD:-.}/lens_eval"
 python3 "$here/lens_reference.py" "${STEME_BUILD:-.}/lens_eval" \
 	"${LENS_CASES:-2000}" "${LENS_SEED:-1}"
