@@ -171,7 +171,8 @@ endorse(struct maker *k, uint32_t v, uint32_t trust, uint32_t round)
 		struct tnode *to = &k->t->nodes[e->to];
 		uint32_t p = (uint32_t)((uint64_t)trust * e->weight / STEME_ONE);
 
-		if (to->root || p <= to->trust)
+		/* a root's is full: it never grows */
+		if (p <= to->trust)
 			continue;
 		to->trust = p;
 		if (k->r[e->to].round != round) {
