@@ -8,6 +8,7 @@
  */
 #include "config.h"
 #include "api/api.h"
+#include "core/util.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -16,6 +17,7 @@
 #include <linux/netlink.h>
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,8 +28,6 @@
 #include <unistd.h>
 
 #define OVERFLOW_UID	65534
-#define TCP_ESTABLISHED_	1
-
 static const char *
 header(const struct api_request *r, const char *name)
 {
@@ -53,24 +53,31 @@ peer_of(const struct api_request *r)
 	return i == NULL ? NULL : i->client_addr;
 }
 
-/* The host part of "host", "host:port" or "[v6]:port" is one of ours. */
+/* Is host "NAME" or "NAME:PORT", of NAME's n bytes? */
+static bool
+names(const char *host, const char *name)
+{
+	size_t n = strlen(name), digits;
+
+	if (strncasecmp(host, name, n) != 0)
+		return false;
+	if (host[n] == '\0')
+		return true;
+	digits = strspn(host + n + 1, "0123456789");
+	return host[n] == ':' && digits > 0 && host[n + 1 + digits] == '\0';
+}
+
 static bool
 host_is_ours(const struct api_request *r, const char *host)
 {
 	static const char *const ours[] = { "localhost", "127.0.0.1", "[::1]" };
-	const char *end = host[0] == '[' ? strchr(host, ']') : strchr(host, ':');
-	size_t n = end == NULL ? strlen(host) : (size_t)(end - host) +
-	    (host[0] == '[');
 
-	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
-		if (strlen(ours[i]) == n && strncasecmp(ours[i], host, n) == 0)
+	for (size_t i = 0; i < STEME_NELEM(ours); i++)
+		if (names(host, ours[i]))
 			return true;
-	for (unsigned i = 0; i < r->api->conf.hosts.n; i++) {
-		const char *h = r->api->conf.hosts.v[i];
-
-		if (strlen(h) == n && strncasecmp(h, host, n) == 0)
+	for (unsigned i = 0; i < r->api->conf.hosts.n; i++)
+		if (names(host, r->api->conf.hosts.v[i]))
 			return true;
-	}
 	return false;
 }
 
@@ -80,6 +87,7 @@ api_host_ok(struct api_request *r)
 	const struct sockaddr *sa = peer_of(r);
 	const char *host = header(r, "Host");
 
+	/* without Host: HTTP/1.0, and so no browser */
 	if (sa == NULL || !peer_is_loopback(sa) || host == NULL ||
 	    host_is_ours(r, host))
 		return true;
@@ -88,39 +96,56 @@ api_host_ok(struct api_request *r)
 	return false;
 }
 
-/* Origin must be absent or http(s)://HOST as in Host. */
+/* http(s)://HOST as in the header Host. */
 static bool
-origin_ok(const struct api_request *r)
+origin_ok(const char *o, const char *host)
 {
-	const char *o = header(r, "Origin"), *h = header(r, "Host");
-
-	if (o == NULL)
-		return true;
-	if (h == NULL || strncmp(o, "http", 4) != 0)
+	if (strncmp(o, "http", 4) != 0)
 		return false;
 	o += o[4] == 's' ? 5 : 4;
-	return strncmp(o, "://", 3) == 0 && strcasecmp(o + 3, h) == 0;
+	return strncmp(o, "://", 3) == 0 && strcasecmp(o + 3, host) == 0;
 }
 
-/* The header that shows that the caller is not local; NULL if none does. */
-static const char *
-foreign_header(const struct api_request *r)
-{
-	static const char *const proxies[] = { "Forwarded", "X-Forwarded-For",
-	    "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Port",
-	    "X-Forwarded-Server", "X-Real-IP", "Via" };
-	const char *host = header(r, "Host"), *s = header(r, "Sec-Fetch-Site");
+/* The first header that shows that the caller is not local. */
+struct foreign {
+	const char *host;
+	char name[64];
+};
 
-	if (host == NULL || !host_is_ours(r, host))
-		return "Host";
-	if (!origin_ok(r))
-		return "Origin";
-	if (s != NULL && strcmp(s, "same-origin") != 0 && strcmp(s, "none") != 0)
-		return "Sec-Fetch-Site";
-	for (size_t i = 0; i < sizeof(proxies) / sizeof(proxies[0]); i++)
-		if (header(r, proxies[i]) != NULL)
-			return proxies[i];
-	return NULL;
+static enum MHD_Result
+on_header(void *cls, enum MHD_ValueKind kind, const char *key, const char *value)
+{
+	struct foreign *f = cls;
+	bool bad = false;
+
+	(void)kind;
+	if (value == NULL)
+		value = "";
+	if (strcasecmp(key, "Origin") == 0)
+		bad = !origin_ok(value, f->host);
+	else if (strcasecmp(key, "Sec-Fetch-Site") == 0)
+		bad = strcmp(value, "same-origin") != 0 && strcmp(value, "none") != 0;
+	else
+		bad = strcasecmp(key, "Forwarded") == 0 ||
+		    strncasecmp(key, "X-Forwarded", 11) == 0 ||
+		    strcasecmp(key, "X-Real-IP") == 0 || strcasecmp(key, "Via") == 0;
+	if (!bad)
+		return MHD_YES;
+	snprintf(f->name, sizeof(f->name), "%s", key);
+	return MHD_NO;
+}
+
+/* False: f->name is set. */
+static bool
+headers_are_local(const struct api_request *r, struct foreign *f)
+{
+	f->host = header(r, "Host");
+	f->name[0] = '\0';
+	if (f->host == NULL || !host_is_ours(r, f->host))
+		snprintf(f->name, sizeof(f->name), "Host");
+	else
+		MHD_get_connection_values(r->c, MHD_HEADER_KIND, on_header, f);
+	return f->name[0] == '\0';
 }
 
 /* Fills the id of the peer's socket as the kernel knows it: its side is the source. */
@@ -154,6 +179,36 @@ diag_id(struct inet_diag_sockid *id, const struct sockaddr *peer, int fd)
 	return true;
 }
 
+/*
+ * Is this the socket asked for, and does a process hold it?  Of a socket that was closed
+ * but still has to send or to wait, the kernel says that uid 0 owns it: whoever sends
+ * a request and closes at once would be root.  Such a socket has no inode.
+ */
+static bool
+is_held(const struct inet_diag_msg *m, const struct inet_diag_sockid *id)
+{
+	return m->idiag_inode != 0 && m->id.idiag_sport == id->idiag_sport &&
+	    m->id.idiag_dport == id->idiag_dport &&
+	    /* open, or shut for writing after its request */
+	    (m->idiag_state == TCP_ESTABLISHED ||
+	    m->idiag_state == TCP_FIN_WAIT1 || m->idiag_state == TCP_FIN_WAIT2);
+}
+
+/*
+ * Had the peer aborted, its port could be somebody else's by the time the kernel was
+ * asked; but then our end would be dead, too.
+ */
+static bool
+still_connected(int fd)
+{
+	struct tcp_info ti;
+	socklen_t n = sizeof(ti);
+
+	memset(&ti, 0, sizeof(ti));
+	return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &ti, &n) == 0 &&
+	    (ti.tcpi_state == TCP_ESTABLISHED || ti.tcpi_state == TCP_CLOSE_WAIT);
+}
+
 /* Asks the kernel (NETLINK_SOCK_DIAG) who owns the other end of a loopback connection. */
 static bool
 peer_uid(const struct sockaddr *peer, int fd, uid_t *uid)
@@ -177,7 +232,8 @@ peer_uid(const struct sockaddr *peer, int fd, uid_t *uid)
 	req.h.nlmsg_flags = NLM_F_REQUEST;
 	req.q.sdiag_family = (uint8_t)peer->sa_family;
 	req.q.sdiag_protocol = IPPROTO_TCP;
-	req.q.idiag_states = 1u << TCP_ESTABLISHED_;
+	req.q.idiag_states = 1u << TCP_ESTABLISHED | 1u << TCP_FIN_WAIT1 |
+	    1u << TCP_FIN_WAIT2;
 	if (!diag_id(&req.q.id, peer, fd))
 		return false;
 	s = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
@@ -191,25 +247,28 @@ peer_uid(const struct sockaddr *peer, int fd, uid_t *uid)
 	    ans.h.nlmsg_len >= NLMSG_LENGTH(sizeof(*m))) {
 		m = NLMSG_DATA(&ans.h);
 		*uid = m->idiag_uid;
-		found = true;
+		found = is_held(m, &req.q.id);
 	}
 	close(s);
-	return found;
+	return found && still_connected(fd);
 }
 
+/* Listeners are threads of their own: no getgrnam(), whose answer is shared. */
 static bool
 in_group(uid_t uid, const char *name)
 {
-	struct group *gr = getgrnam(name);
-	struct passwd *pw = getpwuid(uid);
+	char gbuf[16384], pbuf[4096];
+	struct group gr, *g = NULL;
+	struct passwd pw, *p = NULL;
 	gid_t list[256];
 	int n = 256;
 
-	if (gr == NULL || pw == NULL ||
-	    getgrouplist(pw->pw_name, pw->pw_gid, list, &n) < 0)
+	if (getgrnam_r(name, &gr, gbuf, sizeof(gbuf), &g) != 0 || g == NULL ||
+	    getpwuid_r(uid, &pw, pbuf, sizeof(pbuf), &p) != 0 || p == NULL ||
+	    getgrouplist(p->pw_name, p->pw_gid, list, &n) < 0)
 		return false;
 	for (int i = 0; i < n; i++)
-		if (list[i] == gr->gr_gid)
+		if (list[i] == g->gr_gid)
 			return true;
 	return false;
 }
@@ -229,56 +288,30 @@ may_write(const struct api *a, uid_t uid)
 	return in_group(uid, "stemedb");
 }
 
-/* How far a caller is from local; *name: the header that shows it (FOREIGN). */
-enum locality { LOCAL, REMOTE, FOREIGN, NO_RIGHT };
-
-static enum locality
-locality(struct api_request *r, uid_t *uid, const char **name)
+int
+api_local_writer(struct api_request *r, uid_t *uid, struct steme_why *why)
 {
 	const struct sockaddr *sa = peer_of(r);
 	const union MHD_ConnectionInfo *fd = MHD_get_connection_info(r->c,
 	    MHD_CONNECTION_INFO_CONNECTION_FD);
+	struct foreign f;
 
 	if (sa == NULL || fd == NULL || !peer_is_loopback(sa) ||
 	    !r->api->conf.trust_loopback)
-		return REMOTE;
-	if ((*name = foreign_header(r)) != NULL)
-		return FOREIGN;
-	if (!peer_uid(sa, fd->connect_fd, uid) || !may_write(r->api, *uid))
-		return NO_RIGHT;
-	return LOCAL;
-}
-
-bool
-api_local_uid(struct api_request *r, uid_t *uid)
-{
-	const char *name;
-
-	return locality(r, uid, &name) == LOCAL;
-}
-
-bool
-api_local_writer(struct api_request *r, uid_t *uid)
-{
-	const char *name = NULL;
-
-	switch (locality(r, uid, &name)) {
-	case LOCAL:
-		return true;
-	case REMOTE:
-		api_problem(r, 401, "not-authenticated", "an unsigned write is taken "
+		return steme_fail(why, STEME_EAUTH, "an unsigned write is taken "
 		    "from a caller on this machine only: sign the object (members "
 		    "agent_id, time, signature), or write through the mount");
-		return false;
-	case FOREIGN:
-		api_problem(r, 403, "forbidden", "the header %s shows that this does "
-		    "not come straight from a program on this machine, so it is not "
-		    "signed here: send a signed object", name);
-		return false;
-	case NO_RIGHT:
-		break;
-	}
-	api_problem(r, 403, "forbidden", "your user may not write: root, the "
-	    "daemon's user, and members of the group stemedb may");
-	return false;
+	if (!headers_are_local(r, &f))
+		return steme_fail(why, STEME_EPERM, "the header %s shows that this "
+		    "does not come straight from a program on this machine, so it "
+		    "is not signed here: send a signed object", f.name);
+	if (!peer_uid(sa, fd->connect_fd, uid))
+		return steme_fail(why, STEME_EPERM, "the other end of the connection "
+		    "is closed, so it is not known whose key should sign this: keep "
+		    "it open until the answer, or send a signed object");
+	if (!may_write(r->api, *uid))
+		return steme_fail(why, STEME_EPERM, "your user may not write: root, "
+		    "the daemon's user, the owner of a private --dir and members of "
+		    "the group stemedb may");
+	return STEME_OK;
 }

@@ -26,7 +26,6 @@ struct api;
 struct api_route;
 struct api_request;
 struct api_hot;
-struct api_conn;
 
 /* One listening socket with its libmicrohttpd thread. */
 struct api_listener {
@@ -36,6 +35,20 @@ struct api_listener {
 	char address[64];
 	uint16_t port;
 	bool loopback;
+};
+
+/* Where a connection is; each step has a limit of its own (listen.c). */
+enum api_step {
+	API_WAITING_FIRST, API_WAITING_NEXT, API_HEADERS, API_BODY, API_WORKING,
+	API_ANSWERING
+};
+struct api_conn {
+	struct api_conn *next, *prev;	/* (api.mu) */
+	int fd;				/* (api.mu); -1 once cut off */
+	_Atomic enum api_step step;
+	_Atomic int64_t since_us;	/* start of the step, or of its window */
+	_Atomic uint64_t bytes;		/* of a body in this window */
+	uint64_t taken_before;		/* the sweeper's: bytes of answers before it */
 };
 
 struct api {
@@ -51,12 +64,14 @@ struct api {
 	struct steme_family *http_requests, *http_duration;
 	struct steme_series *up, *query_total, *query_latency, *query_duration;
 	struct steme_series *query_timeouts, *hot_hits, *hot_misses;
-	/* connections and suspended requests: server.c */
+	struct steme_series *slow_cut, *connections;
+	/* connections: listen.c; suspended requests: server.c */
 	pthread_mutex_t mu;		/* leaf */
-	pthread_cond_t idle;
+	pthread_cond_t changed;		/* suspended became 0, or stopping */
 	struct api_conn *conns;		/* (mu) */
 	unsigned nconns, suspended;	/* (mu) */
-	bool stopping;			/* (mu) */
+	bool stopping;			/* (mu) nothing is suspended from now on */
+	bool sweeping;
 	pthread_t sweeper;
 };
 
@@ -72,14 +87,17 @@ struct api_request {
 	struct steme_str path;		/* within uri */
 	struct steme_str arg;		/* what the route's `*` matched */
 	char method[12];
-	int64_t start_us;		/* monotonic */
+	int64_t start_us;		/* monotonic: the request was whole */
+	int64_t queued_us;		/* its answer was */
 	struct steme_buf body;
+	uint64_t drained;		/* bytes of body, taken or not */
 	bool too_large;
 	bool dispatched, ready;
 	/* the daemon's answer (noted by the client's thread, read after resume) */
 	int err;
 	char why[512];
 	struct steme_buf answer;
+	unsigned patience_ms;		/* 0: request_timeout_seconds */
 	void (*then)(struct api_request *r);	/* goes on after an answer */
 	void *state;			/* a handler's own, freed by free_state */
 	void (*free_state)(void *state);
@@ -106,6 +124,7 @@ struct api_route {
 	/* Bodies as they arrive; NULL: gathered in r->body.  Returns bytes taken. */
 	size_t (*upload)(struct api_request *r, const char *data, size_t n);
 	const char *label;		/* of metrics */
+	bool is_query;			/* counted by stemedb_query_* */
 };
 extern const struct api_route api_routes[];
 extern const size_t api_nroutes;
@@ -116,7 +135,7 @@ const struct api_route *api_route_find(struct api_request *r, char allow[64]);
 
 /* ---- answering: reply.c ---- */
 
-/* Queues a whole answer; body is copied.  etag, cache: header values or NULL. */
+/* Queues a whole answer; body is copied. */
 void api_reply(struct api_request *r, unsigned status, const char *type,
     const void *body, size_t len);
 /* The same, taking b's bytes over. */
@@ -129,6 +148,21 @@ void api_problem(struct api_request *r, unsigned status, const char *kind,
 void api_problem_err(struct api_request *r, int err, const char *why);
 unsigned api_status_of(int err);
 const char *api_kind_of(int err);
+void api_too_large(struct api_request *r);
+/* What to tell of a question that could not be sent. */
+const char *api_why_of(int err);
+/*
+ * A response with the headers every answer has.  data is malloc()ed and taken over, also
+ * on failure (NULL).
+ */
+struct MHD_Response *api_response(const char *type, void *data, size_t len);
+/*
+ * Sentences quote what was sent: bytes that are not UTF-8, or a character that was cut,
+ * become '?'.
+ */
+void api_make_utf8(char *s);
+/* Queues resp with status 200; the reference stays with the caller. */
+void api_queue_kept(struct api_request *r, struct MHD_Response *resp);
 /* Queues resp and gives the caller's reference back. */
 void api_queue(struct api_request *r, unsigned status, struct MHD_Response *resp);
 
@@ -145,13 +179,32 @@ void api_queue(struct api_request *r, unsigned status, struct MHD_Response *resp
  */
 void api_ask(struct api_request *r, enum steme_msg type, const void *payload,
     size_t len, void (*then)(struct api_request *r));
-/* Suspends r until api_wake(): for handlers with several questions under way. */
-void api_suspend(struct api_request *r);
+/*
+ * Suspends r until api_wake(): for handlers with several questions under way.  After
+ * it r->then is called, if r->ready; else upload goes on.  False: the sidecar is ending,
+ * r is not suspended.
+ */
+bool api_suspend(struct api_request *r) __attribute__((warn_unused_result));
+/* Any thread; r must not be touched afterwards. */
 void api_wake(struct api_request *r);
 unsigned api_deadline_ms(const struct api *a);
 
+/* ---- listeners, connections: listen.c ---- */
+
 int api_server_start(struct api *a, struct steme_why *why);
+/* Ends all; also stops a->client (but does not free it). */
 void api_server_stop(struct api *a);
+/* k (may be NULL) begins a step. */
+void api_conn_step(struct api_conn *k, enum api_step step);
+/* n bytes of a body came. */
+void api_conn_moved(struct api_conn *k, size_t n);
+/* Callbacks of libmicrohttpd; cls is the listener.  In server.c. */
+void *api_on_uri(void *cls, const char *uri, struct MHD_Connection *c);
+enum MHD_Result api_on_request(void *cls, struct MHD_Connection *c, const char *url,
+    const char *method, const char *version, const char *data, size_t *size,
+    void **ctx);
+void api_on_completed(void *cls, struct MHD_Connection *c, void **ctx,
+    enum MHD_RequestTerminationCode code);
 
 /* ---- who may: access.c ---- */
 
@@ -161,12 +214,11 @@ void api_server_stop(struct api *a);
  */
 bool api_host_ok(struct api_request *r);
 /*
- * Is the caller local (doc/api.md, "Local callers")?  True: *uid owns the peer's
- * socket and may write.  False: the problem (401, 403 naming the header) was queued.
+ * Is the caller local (doc/api.md, "Local callers")?  STEME_OK: *uid owns the peer's
+ * socket and may write.  STEME_EAUTH: from elsewhere; STEME_EPERM: a header (why names
+ * it) shows that it is not, or the user has no right.
  */
-bool api_local_writer(struct api_request *r, uid_t *uid);
-/* The same question without an answer queued. */
-bool api_local_uid(struct api_request *r, uid_t *uid);
+int api_local_writer(struct api_request *r, uid_t *uid, struct steme_why *why);
 
 /* ---- hot answers: hot.c ---- */
 

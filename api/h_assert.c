@@ -54,7 +54,9 @@ api_assert(struct api_request *r)
 		steme_msg_put_item(&b, (struct steme_str){
 		    (const char *)c.bytes.data, c.bytes.len }, &c.sig);
 		api_ask(r, STEME_MSG_PUT, b.data, b.len, reply_result);
-	} else if (api_local_writer(r, &uid)) {
+	} else if ((err = api_local_writer(r, &uid, &why)) != STEME_OK) {
+		api_problem_err(r, err, why.text);
+	} else {
 		steme_msg_put_assert(&b, uid, STEME_ASSERTION, 1);
 		steme_wr_bytes(&b, 4, json, r->body.len);
 		api_ask(r, STEME_MSG_ASSERT, b.data, b.len, reply_result);

@@ -13,6 +13,7 @@
 
 #include <fcntl.h>
 #include <json-c/json.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,7 +25,9 @@
 #define GROUP_BYTES	(768 << 10)	/* below a frame */
 #define GROUPS_MAX	4		/* in flight */
 #define LINE_MAX_	(2 << 20)
-#define MEMORY_MAX	(4 << 20)	/* of results; then a file */
+#define MEMORY_MAX	(1 << 20)	/* of results; then a file */
+#define SPOOL_MAX	(UINT64_C(1) << 30)	/* of that file: ten million lines */
+#define INFLATE_TURN	(256 << 10)	/* bytes inflated before others have a turn */
 
 /* One line's fate until the daemon answers: a local refusal, or the next result. */
 struct line {
@@ -44,22 +47,31 @@ struct group {
 	bool done;
 };
 
+/*
+ * Belongs to the request, and to the groups in flight: when the client goes away, its
+ * request ends at once, but answers still come.  The last one frees.
+ */
 struct bulk {
 	struct api_request *r;
-	pthread_mutex_t mu;		/* above api.mu: done, inflight, waiting */
+	pthread_mutex_t mu;		/* above api.mu */
+	unsigned inflight;		/* (mu) groups */
+	unsigned wake_at;		/* (mu) */
+	bool waiting;			/* (mu) suspended until inflight <= wake_at */
+	bool gone;			/* (mu) the request has ended */
 	struct group *first, *last;	/* in order of lines; first: oldest unspooled */
 	struct group *open;		/* being filled */
-	unsigned inflight;		/* (mu) */
-	bool waiting;			/* (mu) the request is suspended */
-	bool finished;			/* the body has ended */
-	int local;			/* -1 unknown, 0 refused, 1 may sign */
+	int local;			/* may this caller have lines signed here: 1
+					   not asked yet, else STEME_OK or why not */
+	struct steme_why local_why;
 	uid_t uid;
 	struct steme_buf line;		/* a line not yet whole */
 	bool line_too_long;
 	struct steme_buf out;
 	int spool;			/* file of results, or -1 */
 	uint64_t spooled;
-	bool gzip, gzip_bad, failed;
+	unsigned failed;		/* 0, or the status of the problem below */
+	const char *failed_kind, *failed_why;
+	bool gzip, z_ended, z_more;	/* at a member's end; output is pending */
 	z_stream z;
 };
 
@@ -74,9 +86,8 @@ group_free(struct group *g)
 }
 
 static void
-bulk_free(void *p)
+destroy(struct bulk *k)
 {
-	struct bulk *k = p;
 	struct group *g, *next;
 
 	for (g = k->first; g != NULL; g = next) {
@@ -93,15 +104,50 @@ bulk_free(void *p)
 	free(k);
 }
 
+/* The request ends. */
+static void
+bulk_free(void *p)
+{
+	struct bulk *k = p;
+	bool last;
+
+	pthread_mutex_lock(&k->mu);
+	k->gone = true;
+	last = k->inflight == 0;
+	pthread_mutex_unlock(&k->mu);
+	if (last)
+		destroy(k);
+}
+
+/* The first reason counts.  The rest of the body is drained. */
+static void
+fail(struct bulk *k, unsigned status, const char *kind, const char *why)
+{
+	if (k->failed != 0)
+		return;
+	k->failed = status;
+	k->failed_kind = kind;
+	k->failed_why = why;
+}
+
+static void
+no_memory(struct bulk *k)
+{
+	fail(k, 503, "busy", "out of memory: some lines may be stored; send them again, "
+	    "what is there already answers `exists`");
+}
+
 /* ---- results ---- */
 
 static char *
 refusal(int err, const char *why)
 {
 	struct json_object *o = json_object_new_object();
-	char *s;
+	char text[512], *s;
 
-	json_object_object_add(o, "error", json_object_new_string(why));
+	snprintf(text, sizeof(text), "%s", why);
+	api_make_utf8(text);
+	json_object_object_add(o, "error", json_object_new_string(text));
 	json_object_object_add(o, "type",
 	    json_object_new_string(api_kind_of(err)));
 	s = strdup(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN |
@@ -150,30 +196,52 @@ spool_group(struct bulk *k, struct group *g)
 	}
 }
 
-/* Memory that has grown too much goes to a file without a name. */
+/* A file without a name; not every file system has O_TMPFILE. */
+static int
+open_spool(const char *dir)
+{
+	char path[PATH_MAX];
+	int fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+
+	if (fd >= 0)
+		return fd;
+	if (snprintf(path, sizeof(path), "%s/results.XXXXXX", dir) >= PATH_MAX)
+		return -1;
+	if ((fd = mkostemp(path, O_CLOEXEC)) >= 0)
+		unlink(path);
+	return fd;
+}
+
+/* What has gathered in memory goes to the file. */
 static void
 spool_rest(struct bulk *k)
 {
 	if (k->spool < 0)
-		k->spool = open(k->r->api->in.run, O_TMPFILE | O_RDWR | O_CLOEXEC,
-		    0600);
-	for (size_t off = 0; off < k->out.len; ) {
+		k->spool = open_spool(k->r->api->in.run);
+	if (steme_buf_err(&k->out) != STEME_OK)
+		no_memory(k);
+	for (size_t off = 0; off < k->out.len && k->failed == 0; ) {
 		ssize_t n = write(k->spool, k->out.data + off, k->out.len - off);
 
 		if (n <= 0) {
-			k->failed = true;
+			fail(k, 503, "disk-full", "no room to keep the results: some "
+			    "lines may be stored; send them again, what is there "
+			    "already answers `exists`");
 			break;
 		}
 		off += (size_t)n;
 		k->spooled += (uint64_t)n;
 	}
 	steme_buf_clear(&k->out);
+	if (k->spooled > SPOOL_MAX)
+		fail(k, 413, "too-large", "the results are over 1 GiB: send the lines "
+		    "in several requests; what is stored already answers `exists`");
 }
 
 static void
 spool_out(struct bulk *k)
 {
-	if (k->out.len >= MEMORY_MAX && !k->failed)
+	if (k->out.len >= MEMORY_MAX && k->failed == 0)
 		spool_rest(k);
 }
 
@@ -207,31 +275,34 @@ on_group(void *arg, const struct steme_reply *rep)
 {
 	struct group *g = arg;
 	struct bulk *k = g->bulk;
-	struct api_request *r = k->r;
-	bool wake;
+	bool wake, last;
 
 	g->err = rep->err;
-	if (rep->err == STEME_OK)
+	if (rep->err == STEME_OK) {
 		steme_buf_put(&g->answer, rep->data, rep->len);
-	else
+		g->err = steme_buf_err(&g->answer);
+	} else {
 		snprintf(g->why, sizeof(g->why), "%s", rep->why);
+	}
 	pthread_mutex_lock(&k->mu);
 	g->done = true;
 	k->inflight--;
-	wake = k->waiting && (!k->finished || k->inflight == 0);
+	wake = k->waiting && k->inflight <= k->wake_at;
 	if (wake)
 		k->waiting = false;
+	last = k->gone && k->inflight == 0;
 	pthread_mutex_unlock(&k->mu);
-	if (wake)
-		api_wake(r);
+	if (last)
+		destroy(k);
+	else if (wake)
+		api_wake(k->r);
 }
 
 static void
 fail_group(struct bulk *k, struct group *g, int err)
 {
 	g->err = err;
-	snprintf(g->why, sizeof(g->why), "%s", err == STEME_ECONN ?
-	    "the daemon (stemefs) does not answer" : steme_strerror(err));
+	snprintf(g->why, sizeof(g->why), "%s", api_why_of(err));
 	pthread_mutex_lock(&k->mu);
 	g->done = true;
 	k->inflight--;
@@ -259,7 +330,7 @@ send_open(struct bulk *k)
 	if (g->type == STEME_MSG_PUT)
 		steme_msg_put_puts(&b, g->asked);
 	else
-		steme_msg_put_assert(&b, k->uid, STEME_ASSERTION, g->asked);
+		steme_msg_put_assert(&b, k->uid, 0, g->asked);
 	steme_buf_put(&b, g->payload.data, g->payload.len);
 	steme_buf_fini(&g->payload);
 	if ((err = steme_buf_err(&b)) == STEME_OK)
@@ -302,10 +373,12 @@ refuse_line(struct bulk *k, int err, const char *why)
 {
 	struct group *g = group_for(k, 0, 0);
 
-	if (g != NULL)
-		g->lines[g->n++].refusal = refusal(err, why);
+	char *text = g == NULL ? NULL : refusal(err, why);
+
+	if (text != NULL)
+		g->lines[g->n++].refusal = text;
 	else
-		k->failed = true;
+		no_memory(k);
 }
 
 static void
@@ -316,7 +389,7 @@ add_item(struct bulk *k, enum steme_msg type, const struct steme_claim *c,
 	struct group *g = group_for(k, type, bytes);
 
 	if (g == NULL) {
-		k->failed = true;
+		no_memory(k);
 		return;
 	}
 	if (type == STEME_MSG_PUT)
@@ -328,13 +401,13 @@ add_item(struct bulk *k, enum steme_msg type, const struct steme_claim *c,
 	g->asked++;
 }
 
-/* May this caller have lines signed here?  Asked once; a refusal is a line's, not the request's. */
+/* Asked once a request; a refusal is a line's, not the request's. */
 static bool
 may_sign(struct bulk *k)
 {
-	if (k->local < 0)
-		k->local = api_local_uid(k->r, &k->uid) ? 1 : 0;
-	return k->local == 1;
+	if (k->local > 0)
+		k->local = api_local_writer(k->r, &k->uid, &k->local_why);
+	return k->local == STEME_OK;
 }
 
 static void
@@ -364,8 +437,7 @@ take_line(struct bulk *k, const char *s, size_t n)
 	else if (may_sign(k))
 		add_item(k, STEME_MSG_ASSERT, &c, s, n);
 	else
-		refuse_line(k, STEME_EAUTH, "the line is not signed, and only "
-		    "callers on this machine who may write have lines signed here");
+		refuse_line(k, k->local, k->local_why.text);
 	steme_claim_fini(&c);
 }
 
@@ -394,24 +466,36 @@ take_bytes(struct bulk *k, const char *data, size_t n)
 	}
 }
 
-static void
-inflate_bytes(struct bulk *k, const char *data, size_t n)
+/* What zlib makes of n bytes, at most INFLATE_TURN; returns the bytes it has read. */
+static size_t
+inflate_some(struct bulk *k, const char *data, size_t n)
 {
 	static _Thread_local uint8_t out[64 << 10];
+	size_t made = 0;
 	int rc = Z_OK;
 
 	k->z.next_in = (Bytef *)(uintptr_t)data;
 	k->z.avail_in = (unsigned)n;
-	while (k->z.avail_in > 0 && rc == Z_OK) {
+	while ((k->z.avail_in > 0 || k->z_more) && made < INFLATE_TURN) {
+		/* what follows a member is another one (gzip a b | cat) */
+		if (k->z_ended && inflateReset(&k->z) != Z_OK)
+			break;
+		k->z_ended = false;
 		k->z.next_out = out;
 		k->z.avail_out = sizeof(out);
 		rc = inflate(&k->z, Z_NO_FLUSH);
-		if (rc != Z_OK && rc != Z_STREAM_END)
+		if (rc != Z_OK && rc != Z_STREAM_END && rc != Z_BUF_ERROR)
 			break;
+		k->z_ended = rc == Z_STREAM_END;
+		k->z_more = k->z.avail_out == 0 && !k->z_ended;
+		made += sizeof(out) - k->z.avail_out;
 		take_bytes(k, (const char *)out, sizeof(out) - k->z.avail_out);
 	}
-	if (rc != Z_OK && rc != Z_STREAM_END)
-		k->gzip_bad = true;
+	if (rc != Z_OK && rc != Z_STREAM_END && rc != Z_BUF_ERROR)
+		fail(k, 400, "invalid-input", "the body is not gzip, or damaged: lines "
+		    "before the damage may be stored; send them again, what is there "
+		    "already answers `exists`");
+	return n - k->z.avail_in;
 }
 
 static struct bulk *
@@ -424,43 +508,70 @@ bulk_of(struct api_request *r)
 		return k;
 	k->r = r;
 	k->spool = -1;
-	k->local = -1;
+	k->local = 1;
+	k->z_ended = true;
 	pthread_mutex_init(&k->mu, NULL);
 	steme_buf_init(&k->line, LINE_MAX_);
 	enc = MHD_lookup_connection_value(r->c, MHD_HEADER_KIND,
 	    "Content-Encoding");
-	if (enc != NULL && strcasecmp(enc, "gzip") == 0)
-		k->gzip = inflateInit2(&k->z, 15 + 16) == Z_OK;
 	r->state = k;
 	r->free_state = bulk_free;
+	if (enc == NULL || strcasecmp(enc, "identity") == 0)
+		return k;
+	if (strcasecmp(enc, "gzip") != 0 && strcasecmp(enc, "x-gzip") != 0)
+		fail(k, 415, "unsupported-encoding", "the only Content-Encoding taken "
+		    "is gzip");
+	else if (!(k->gzip = inflateInit2(&k->z, 15 + 16) == Z_OK))
+		no_memory(k);
 	return k;
+}
+
+/*
+ * Suspends the request while more than `most` groups are in flight.  Under the lock:
+ * on_group() must not wake what does not sleep yet.
+ */
+static bool
+sleeps(struct bulk *k, unsigned most)
+{
+	bool wait, asleep;
+
+	pthread_mutex_lock(&k->mu);
+	wait = k->inflight > most;
+	asleep = wait && api_suspend(k->r);
+	k->waiting = asleep;
+	k->wake_at = most;
+	pthread_mutex_unlock(&k->mu);
+	if (wait && !asleep)
+		fail(k, 503, "busy", "the sidecar is ending: some lines may be stored; "
+		    "send them again, what is there already answers `exists`");
+	return asleep;
 }
 
 size_t
 api_bulk_upload(struct api_request *r, const char *data, size_t n)
 {
 	struct bulk *k = bulk_of(r);
-	bool wait;
+	size_t taken;
 
-	if (k == NULL || k->failed || k->gzip_bad)
-		return n;		/* drained; the answer says why */
-	collect(k);
-	pthread_mutex_lock(&k->mu);
-	wait = k->inflight >= GROUPS_MAX;
-	if (wait) {
-		/* under the lock: on_group() must not wake what does not sleep yet */
-		k->waiting = true;
-		api_suspend(r);
+	if (k != NULL && k->failed == 0) {
+		collect(k);
+		if (sleeps(k, GROUPS_MAX - 1))
+			return 0;
 	}
-	pthread_mutex_unlock(&k->mu);
-	if (wait)
-		return 0;
-	if (n > 64 << 10)
-		n = 64 << 10;
-	if (k->gzip)
-		inflate_bytes(k, data, n);
-	else
+	if (k == NULL || k->failed != 0) {
+		r->drained += n;	/* the answer will say why */
+		return n;
+	}
+	if (!k->gzip) {
 		take_bytes(k, data, n);
+		return n;
+	}
+	taken = inflate_some(k, data, n);
+	/* the rest after others had a turn: libmicrohttpd only calls again after sleep */
+	if (taken < n && k->failed == 0 && api_suspend(r)) {
+		api_wake(r);
+		return taken;
+	}
 	return n;
 }
 
@@ -471,57 +582,50 @@ answer(struct api_request *r)
 	struct MHD_Response *resp;
 
 	collect(k);
-	if (k->failed) {
-		api_problem(r, 503, "busy", "no room to keep the results: some lines "
-		    "may be stored; send them again, what is there already answers "
-		    "`exists`");
-		return;
-	}
-	if (k->gzip_bad) {
-		api_problem(r, 400, "invalid-input", "the body is not gzip: lines "
-		    "before the damage may be stored; send them again");
+	if (k->spool >= 0 && k->failed == 0)
+		spool_rest(k);
+	if (k->failed != 0) {
+		api_problem(r, k->failed, k->failed_kind, "%s", k->failed_why);
 		return;
 	}
 	if (k->spool < 0) {
 		api_reply_buf(r, 200, API_NDJSON, &k->out);
 		return;
 	}
-	spool_rest(k);
-	if (k->failed) {
-		api_problem(r, 503, "disk-full", "no room to keep the results");
-		return;
-	}
 	resp = MHD_create_response_from_fd64(k->spooled, k->spool);
 	if (resp != NULL) {
 		k->spool = -1;		/* the response closes it */
 		MHD_add_response_header(resp, "Content-Type", API_NDJSON);
+		MHD_add_response_header(resp, "Cache-Control", "no-store");
+		MHD_add_response_header(resp, "X-Content-Type-Options", "nosniff");
 	}
 	api_queue(r, 200, resp);
 }
 
+/* The body has ended: the last line, the last group, then all answers. */
 void
 api_bulk(struct api_request *r)
 {
 	struct bulk *k = bulk_of(r);
-	bool wait;
 
 	if (k == NULL) {
 		api_problem_err(r, STEME_ENOMEM, "");
 		return;
 	}
-	if (k->line.len > 0 || k->line_too_long)
+	while (k->gzip && k->z_more && k->failed == 0)
+		inflate_some(k, "", 0);
+	if (k->gzip && !k->z_ended)
+		fail(k, 400, "invalid-input", "the gzip stream is cut short: lines "
+		    "before the cut may be stored; send them again, what is there "
+		    "already answers `exists`");
+	if (k->failed == 0 && (k->line.len > 0 || k->line_too_long))
 		take_line(k, (const char *)k->line.data, k->line.len);
 	steme_buf_clear(&k->line);
 	send_open(k);
 	r->then = answer;
-	pthread_mutex_lock(&k->mu);
-	k->finished = true;
-	wait = k->inflight > 0;
-	k->waiting = wait;
-	r->ready = wait;
-	if (wait)
-		api_suspend(r);
-	pthread_mutex_unlock(&k->mu);
-	if (!wait)
+	r->ready = true;
+	if (!sleeps(k, 0)) {
+		r->ready = false;
 		answer(r);
+	}
 }

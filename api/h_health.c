@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define PATIENCE_MS	3000	/* a prober waits about that long */
+
 void
 api_healthz(struct api_request *r)
 {
@@ -44,6 +46,7 @@ reply_ready(struct api_request *r)
 void
 api_readyz(struct api_request *r)
 {
+	r->patience_ms = PATIENCE_MS;
 	api_ask(r, STEME_MSG_STATUS, NULL, 0, reply_ready);
 }
 
@@ -58,7 +61,8 @@ reply_health(struct api_request *r)
 		api_problem_err(r, r->err, r->why);
 		return;
 	}
-	o = json_tokener_parse((const char *)r->answer.data);
+	o = json_tokener_parse(r->answer.data == NULL ? "" :
+	    (const char *)r->answer.data);
 	h = json_object_new_object();
 	if (json_object_object_get_ex(o, "writes", &w) &&
 	    json_object_object_get_ex(w, "state", &v))
@@ -87,25 +91,97 @@ reply_health(struct api_request *r)
 void
 api_health(struct api_request *r)
 {
+	r->patience_ms = PATIENCE_MS;
 	api_ask(r, STEME_MSG_STATUS, NULL, 0, reply_health);
 }
 
-/* The daemon's families, then the sidecar's; without the daemon only these. */
+/* ---- /metrics ---- */
+
+/* A family in the text format: its comments and samples. */
+struct block {
+	struct steme_str name, all, samples;
+};
+
+/* Takes the next family off *text; families begin with their HELP line. */
+static bool
+next_block(struct steme_str *text, struct block *b)
+{
+	static const char help[] = "# HELP ";
+	const char *p = text->p, *end = p + text->n, *nl;
+
+	if (text->n <= sizeof(help) - 1 || memcmp(p, help, sizeof(help) - 1) != 0)
+		return false;
+	b->name.p = p + sizeof(help) - 1;
+	for (p = b->name.p; p < end && *p != ' ' && *p != '\n'; p++)
+		continue;
+	b->name.n = (size_t)(p - b->name.p);
+	b->samples = (struct steme_str){ NULL, 0 };
+	for (p = text->p; p < end; p = nl + 1) {
+		if ((nl = memchr(p, '\n', (size_t)(end - p))) == NULL)
+			nl = end - 1;
+		if (*p != '#' && b->samples.p == NULL)
+			b->samples.p = p;
+		if (*p == '#' && b->samples.p != NULL)
+			break;
+	}
+	b->all = (struct steme_str){ text->p, (size_t)(p - text->p) };
+	if (b->samples.p != NULL)
+		b->samples.n = (size_t)(p - b->samples.p);
+	text->n -= b->all.n;
+	text->p = p;
+	return true;
+}
+
+static bool
+find_block(struct steme_str text, struct steme_str name, struct block *b)
+{
+	while (next_block(&text, b))
+		if (steme_str_eq(b->name, name))
+			return true;
+	return false;
+}
+
+/*
+ * A family of both processes (process_*) is one family: its head once, the samples of
+ * both together.
+ */
+static void
+merge(struct steme_buf *out, struct steme_str theirs, struct steme_str ours)
+{
+	struct steme_str t = theirs;
+	struct block b, same;
+
+	while (next_block(&t, &b)) {
+		steme_buf_put(out, b.all.p, b.all.n);
+		if (find_block(ours, b.name, &same))
+			steme_buf_put(out, same.samples.p, same.samples.n);
+	}
+	t = ours;
+	while (next_block(&t, &b))
+		if (!find_block(theirs, b.name, &same))
+			steme_buf_put(out, b.all.p, b.all.n);
+}
+
+/* Without the daemon only the sidecar's. */
 static void
 reply_metrics(struct api_request *r)
 {
-	struct steme_buf b = { 0 };
+	struct steme_buf b = { 0 }, own = { 0 };
 
 	steme_set(r->api->up, r->err == STEME_OK ? 1 : 0);
-	if (r->err == STEME_OK)
-		steme_buf_put(&b, r->answer.data, r->answer.len);
-	steme_metrics_write(r->api->metrics, &b);
+	steme_metrics_write(r->api->metrics, &own);
+	if (r->err != STEME_OK)
+		r->answer.len = 0;
+	merge(&b, (struct steme_str){ (const char *)r->answer.data, r->answer.len },
+	    (struct steme_str){ (const char *)own.data, own.len });
 	api_reply_buf(r, 200, "text/plain; version=0.0.4; charset=utf-8", &b);
+	steme_buf_fini(&own);
 	steme_buf_fini(&b);
 }
 
 void
 api_metrics(struct api_request *r)
 {
+	r->patience_ms = PATIENCE_MS;
 	api_ask(r, STEME_MSG_METRICS, NULL, 0, reply_metrics);
 }

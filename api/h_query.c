@@ -2,8 +2,9 @@
 /* h_query.c - /v1/query, /v1/history, /v1/objects. */
 #include "config.h"
 #include "api/api.h"
-#include "core/clock.h"
+#include "core/jsonin.h"
 #include "core/path.h"
+#include "core/util.h"
 
 #include <json-c/json.h>
 #include <stdio.h>
@@ -14,26 +15,40 @@
 struct params {
 	struct api_request *r;
 	struct steme_query *q;
-	bool failed;
 	struct steme_why why;
-	unsigned count;
+	int err;
+	unsigned seen;			/* bit i: names[i] was given */
 };
+
+static const char *const names[] = {
+	"concept_path", "predicate", "prefix", "lens", "as_of", "known_at", "since",
+	"lifecycle", "epoch", "include", "decay", "limit", "cursor"
+};
+
+/* Two values for one parameter: a mistake, whichever would win. */
+static int
+note_seen(struct params *p, struct steme_str name)
+{
+	for (size_t i = 0; i < STEME_NELEM(names); i++) {
+		if (!steme_str_eq(name, steme_str_from(names[i])))
+			continue;
+		if ((p->seen & 1u << i) != 0)
+			return steme_fail(&p->why, STEME_EINVAL, "parameter %s is "
+			    "given twice", names[i]);
+		p->seen |= 1u << i;
+		return STEME_OK;
+	}
+	return steme_fail(&p->why, STEME_EINVAL, "unknown parameter '%.*s': there "
+	    "are concept_path, predicate, prefix, lens, as_of, known_at, since, "
+	    "lifecycle, epoch, include, decay, limit, cursor",
+	    (int)STEME_MIN(name.n, 64), name.p);
+}
 
 static void
 set_param(struct params *p, struct steme_str name, struct steme_str value)
 {
-	int err;
-
-	if (p->failed)
-		return;
-	p->count++;
-	err = steme_query_set(p->q, name, value, &p->why);
-	if (err == STEME_ENOTFOUND)
-		steme_fail(&p->why, err, "unknown parameter '%.*s': there are "
-		    "concept_path, predicate, prefix, lens, as_of, known_at, since, "
-		    "lifecycle, epoch, include, decay, limit, cursor",
-		    (int)(name.n > 64 ? 64 : name.n), name.p);
-	p->failed = err != STEME_OK;
+	if (p->err == STEME_OK && (p->err = note_seen(p, name)) == STEME_OK)
+		p->err = steme_query_set(p->q, name, value, &p->why);
 }
 
 static enum MHD_Result
@@ -45,61 +60,116 @@ on_arg(void *cls, enum MHD_ValueKind kind, const char *key, size_t nkey,
 	(void)kind;
 	set_param(p, (struct steme_str){ key, nkey },
 	    (struct steme_str){ value == NULL ? "" : value, nvalue });
-	return p->failed ? MHD_NO : MHD_YES;
+	return p->err == STEME_OK ? MHD_YES : MHD_NO;
 }
 
-/* The members of a JSON body; r->state keeps it, since q borrows its strings. */
+/* A JSON body: r->state keeps it, since the query borrows its strings. */
+struct body {
+	struct steme_json json;
+	struct steme_buf include;	/* joined by commas */
+};
+
+static void
+body_free(void *p)
+{
+	struct body *b = p;
+
+	steme_json_fini(&b->json);
+	steme_buf_fini(&b->include);
+	free(b);
+}
+
+/* ["retracted", ...] as the text that a query string would have. */
+static int
+join_include(struct params *p, struct body *b, struct json_object *v,
+    struct steme_str *out)
+{
+	for (size_t i = 0; i < json_object_array_length(v); i++) {
+		struct json_object *o = json_object_array_get_idx(v, i);
+
+		if (!json_object_is_type(o, json_type_string))
+			return steme_fail(&p->why, STEME_EINVAL, "include: its "
+			    "items are strings");
+		if (i > 0)
+			steme_buf_putc(&b->include, ',');
+		steme_buf_put(&b->include, json_object_get_string(o),
+		    (size_t)json_object_get_string_len(o));
+	}
+	*out = (struct steme_str){ b->include.data == NULL ? "" :
+	    (const char *)b->include.data, b->include.len };
+	return steme_buf_err(&b->include);
+}
+
+/*
+ * The text of a member's value.  Numbers count up in the order of the text, so that
+ * *number finds their spelling.
+ */
+static int
+member_text(struct params *p, struct body *b, const char *key,
+    struct json_object *v, unsigned *number, struct steme_str *out)
+{
+	enum json_type type = json_object_get_type(v);
+	bool is_number = type == json_type_int || type == json_type_double;
+	unsigned i = *number;
+
+	*number += is_number;
+	if (type == json_type_string) {
+		*out = (struct steme_str){ json_object_get_string(v),
+		    (size_t)json_object_get_string_len(v) };
+		return STEME_OK;
+	}
+	if (is_number && i < STEME_JSON_NUMBERS && (strcmp(key, "limit") == 0 ||
+	    strcmp(key, "since") == 0 || strcmp(key, "known_at") == 0)) {
+		*out = b->json.number[i];
+		return STEME_OK;
+	}
+	if (type == json_type_boolean && strcmp(key, "decay") == 0) {
+		*out = steme_str_from(json_object_get_boolean(v) ? "on" : "off");
+		return STEME_OK;
+	}
+	if (type == json_type_array && strcmp(key, "include") == 0)
+		return join_include(p, b, v, out);
+	return steme_fail(&p->why, STEME_EINVAL, "member %.64s has the wrong type: "
+	    "a string%s is needed", key, strcmp(key, "limit") == 0 ? " or number" :
+	    strcmp(key, "decay") == 0 ? " or boolean" : "");
+}
+
 static void
 body_params(struct params *p)
 {
 	struct api_request *r = p->r;
-	struct json_tokener *tok = json_tokener_new_ex(4);
-	struct json_object *o = NULL;
+	struct body *b = calloc(1, sizeof(*b));
+	unsigned number = 0;
 
-	if (tok != NULL) {
-		json_tokener_set_flags(tok, JSON_TOKENER_STRICT |
-		    JSON_TOKENER_VALIDATE_UTF8);
-		o = json_tokener_parse_ex(tok, r->body.data == NULL ? "" :
-		    (const char *)r->body.data, (int)r->body.len + 1);
+	if (b == NULL) {
+		p->err = steme_fail(&p->why, STEME_ENOMEM, "out of memory");
+		return;
 	}
-	if (o == NULL || !json_object_is_type(o, json_type_object)) {
-		p->failed = true;
-		steme_fail(&p->why, STEME_EINVAL, "the body is not a JSON object: %s",
-		    tok == NULL ? "no memory" : o != NULL ? "another type" :
-		    json_tokener_error_desc(json_tokener_get_error(tok)));
-		json_object_put(o);
-	} else {
-		r->state = o;
-		r->free_state = (void (*)(void *))(void (*)(void))json_object_put;
-		json_object_object_foreach(o, key, v) {
-			struct steme_str value;
+	r->state = b;
+	r->free_state = body_free;
+	p->err = steme_json_parse(&b->json, r->body.data == NULL ? "" :
+	    (const char *)r->body.data, r->body.len, 4, &p->why);
+	if (p->err != STEME_OK)
+		return;
+	if (!json_object_is_type(b->json.root, json_type_object)) {
+		p->err = steme_fail(&p->why, STEME_EINVAL, "the body must be a JSON "
+		    "object such as {\"concept_path\":\"a/b\"}");
+		return;
+	}
+	json_object_object_foreach(b->json.root, key, v) {
+		struct steme_str value;
 
-			if (v == NULL)
-				continue;	/* null: as if absent */
-			value.p = json_object_get_string(v);
-			value.n = json_object_is_type(v, json_type_string) ?
-			    (size_t)json_object_get_string_len(v) :
-			    strlen(value.p);
+		if (v == NULL || p->err != STEME_OK)
+			continue;	/* null: as if absent */
+		p->err = member_text(p, b, key, v, &number, &value);
+		if (p->err == STEME_OK)
 			set_param(p, steme_str_from(key), value);
-		}
 	}
-	if (tok != NULL)
-		json_tokener_free(tok);
 }
 
 static void
 reply_json(struct api_request *r)
 {
-	struct api *a = r->api;
-	double s = (double)(steme_mono_us(&steme_clock_system) - r->start_us) / 1e6;
-
-	if (r->err == STEME_ETIMEOUT)
-		steme_add(a->query_timeouts, 1);
-	if (strcmp(r->route->label, "/v1/query") == 0) {
-		steme_add(a->query_total, 1);
-		steme_observe(a->query_latency, s);
-		steme_observe(a->query_duration, s);
-	}
 	if (r->err != STEME_OK)
 		api_problem_err(r, r->err, r->why);
 	else
@@ -129,21 +199,10 @@ stamp(struct api_request *r, const struct steme_query *q)
 static bool
 hot(struct api_request *r)
 {
-	struct api *a = r->api;
-	double s;
+	bool hit = api_hot_reply(r);
 
-	if (!api_hot_reply(r)) {
-		steme_add(a->hot_misses, 1);
-		return false;
-	}
-	steme_add(a->hot_hits, 1);
-	if (strcmp(r->route->label, "/v1/query") == 0) {
-		s = (double)(steme_mono_us(&steme_clock_system) - r->start_us) / 1e6;
-		steme_add(a->query_total, 1);
-		steme_observe(a->query_latency, s);
-		steme_observe(a->query_duration, s);
-	}
-	return true;
+	steme_add(hit ? r->api->hot_hits : r->api->hot_misses, 1);
+	return hit;
 }
 
 static void
@@ -159,14 +218,12 @@ ask_query(struct api_request *r, enum steme_msg type)
 		body_params(&p);
 	else
 		MHD_get_connection_values_n(r->c, MHD_GET_ARGUMENT_KIND, on_arg, &p);
-	if (!p.failed && q.concept.p == NULL && q.prefix.p == NULL &&
-	    (post || type == STEME_MSG_HISTORY)) {
-		p.failed = true;
-		steme_fail(&p.why, STEME_EINVAL, "concept_path%s is needed",
+	if (p.err == STEME_OK && q.concept.p == NULL && q.prefix.p == NULL &&
+	    (post || type == STEME_MSG_HISTORY))
+		p.err = steme_fail(&p.why, STEME_EINVAL, "concept_path%s is needed",
 		    type == STEME_MSG_HISTORY ? "" : " or prefix");
-	}
-	if (p.failed) {
-		api_problem(r, 400, "invalid-input", "%s", p.why.text);
+	if (p.err != STEME_OK) {
+		api_problem_err(r, p.err, p.why.text);
 		return;
 	}
 	stamp(r, &q);
@@ -195,43 +252,70 @@ api_history(struct api_request *r)
 
 /* ---- /v1/objects/ID, ID.sig, ID.proof, ID.json ---- */
 
+/* Is etag among those of If-None-Match?  Weak and strong compare alike there. */
+static bool
+etag_matches(const struct api_request *r, const char *etag)
+{
+	const char *m = MHD_lookup_connection_value(r->c, MHD_HEADER_KIND,
+	    "If-None-Match");
+	size_t n = strlen(etag);
+
+	for (; m != NULL && *m != '\0'; m++) {
+		m += strspn(m, " \t,");
+		if (*m == '*')
+			return true;
+		if (strncmp(m, "W/", 2) == 0)
+			m += 2;
+		if (strncmp(m, etag, n) == 0)
+			return true;
+		if (*m != '"' || (m = strchr(m + 1, '"')) == NULL)
+			return false;
+	}
+	return false;
+}
+
 static void
 reply_object(struct api_request *r)
 {
-	struct MHD_Response *resp;
 	struct steme_str ext = { r->arg.p + STEME_ID_HEX,
 	    r->arg.n - STEME_ID_HEX };
-	char etag[STEME_ID_HEX + 16];
-	const char *type = API_TEXT;
+	bool json = steme_str_eq(ext, STEME_LIT(".json")), same;
+	char etag[STEME_ID_HEX + 16], hash[STEME_ID_HEX + 1];
+	struct MHD_Response *resp;
+	struct steme_id sum;
+	uint8_t *data;
+	size_t len;
 
-	if (r->err == STEME_ENOTFOUND) {
-		api_problem(r, 404, "not-found", "%s", r->why[0] != '\0' ? r->why :
+	if (r->err == STEME_OK)
+		r->err = steme_buf_take(&r->answer, &data, &len);
+	if (r->err != STEME_OK) {
+		api_problem_err(r, r->err, r->why[0] != '\0' ||
+		    r->err != STEME_ENOTFOUND ? r->why :
 		    "no such object, or it has no such part");
 		return;
 	}
-	if (r->err != STEME_OK) {
-		api_problem_err(r, r->err, r->why);
-		return;
-	}
-	if (steme_str_eq(ext, STEME_LIT(".sig")))
-		type = "application/octet-stream";
-	else if (ext.n > 0)
-		type = API_JSON;
-	resp = MHD_create_response_from_buffer(r->answer.len,
-	    r->answer.data == NULL ? (void *)"" : r->answer.data,
-	    MHD_RESPMEM_MUST_COPY);
-	if (resp != NULL) {
+	/* .json says what is known now: its name is not that of its bytes */
+	if (json) {
+		sum = steme_hash(data, len);
+		steme_id_hex(hash, &sum);
+		snprintf(etag, sizeof(etag), "\"%s\"", hash);
+	} else {
 		snprintf(etag, sizeof(etag), "\"%.*s\"", STEME_STR(r->arg));
-		MHD_add_response_header(resp, "Content-Type", type);
-		MHD_add_response_header(resp, "X-Content-Type-Options", "nosniff");
-		/* .json says what is known now; the rest never changes */
-		if (!steme_str_eq(ext, STEME_LIT(".json"))) {
-			MHD_add_response_header(resp, "ETag", etag);
-			MHD_add_response_header(resp, "Cache-Control",
-			    "public, max-age=31536000, immutable");
-		}
 	}
-	api_queue(r, 200, resp);
+	same = etag_matches(r, etag);
+	if (same) {
+		free(data);
+		data = NULL;
+		len = 0;
+	}
+	resp = api_response(ext.n == 0 ? API_TEXT : steme_str_eq(ext,
+	    STEME_LIT(".sig")) ? "application/octet-stream" : API_JSON, data, len);
+	if (resp != NULL) {
+		MHD_add_response_header(resp, "ETag", etag);
+		MHD_add_response_header(resp, "Cache-Control", json ? "no-cache" :
+		    "public, max-age=31536000, immutable");
+	}
+	api_queue(r, same ? 304 : 200, resp);
 }
 
 void
@@ -244,8 +328,6 @@ api_object(struct api_request *r)
 		{ "", STEME_WANT_BYTES }, { ".sig", STEME_WANT_SIG },
 		{ ".proof", STEME_WANT_PROOF }, { ".json", STEME_WANT_JSON },
 	};
-	const char *match = MHD_lookup_connection_value(r->c, MHD_HEADER_KIND,
-	    "If-None-Match");
 	struct steme_buf b = { 0 };
 	struct steme_id id;
 	struct steme_str ext;
@@ -263,11 +345,6 @@ api_object(struct api_request *r)
 		api_problem(r, 404, "not-found", "an object is asked for as "
 		    "/v1/objects/ID with 64 lower-case hex digits, then nothing, "
 		    ".sig, .proof or .json");
-		return;
-	}
-	if (match != NULL && i != 3 && strlen(match) == r->arg.n + 2 &&
-	    memcmp(match + 1, r->arg.p, r->arg.n) == 0) {
-		api_reply(r, 304, API_TEXT, "", 0);
 		return;
 	}
 	steme_msg_put_object(&b, parts[i].want, &id);

@@ -15,17 +15,21 @@
 
 #define SLOTS		4096
 #define ANSWER_MAX	(64 << 10)	/* bytes of an answer worth keeping */
+#define KEPT_MAX	(32 << 20)	/* bytes of all, with what goes with them */
+#define OVERHEAD	512		/* of a response and its headers, about */
 
 struct slot {
 	char *uri;
 	size_t nuri;
 	struct MHD_Response *resp;
 	char *concept;			/* NULL: depends on the `any` counter */
-	size_t nconcept;
+	size_t nconcept, size;
 	struct steme_stamp stamp;
 };
 
 struct api_hot {
+	size_t size;			/* of all slots */
+	unsigned hand;			/* where room is made next */
 	struct slot slots[SLOTS];
 };
 
@@ -36,8 +40,9 @@ api_hot_new(void)
 }
 
 static void
-clear(struct slot *s)
+clear(struct api_hot *h, struct slot *s)
 {
+	h->size -= s->size;
 	if (s->resp != NULL)
 		MHD_destroy_response(s->resp);
 	free(s->uri);
@@ -51,7 +56,7 @@ api_hot_free(struct api_hot *h)
 	if (h == NULL)
 		return;
 	for (size_t i = 0; i < SLOTS; i++)
-		clear(&h->slots[i]);
+		clear(h, &h->slots[i]);
 	free(h);
 }
 
@@ -77,39 +82,38 @@ bool
 api_hot_reply(struct api_request *r)
 {
 	const struct steme_changes *c = atomic_load(&r->api->changes);
+	struct api_hot *h = r->listener->hot;
 	size_t n = strlen(r->uri);
 	struct steme_stamp now;
 	struct slot *s;
 
-	if (c == NULL || r->listener->hot == NULL)
+	if (c == NULL || h == NULL)
 		return false;
-	s = slot_of(r->listener->hot, r->uri, n);
+	s = slot_of(h, r->uri, n);
 	if (s->resp == NULL || s->nuri != n || memcmp(s->uri, r->uri, n) != 0)
 		return false;
 	now = stamp_now(c, s->concept, s->nconcept);
 	if (!steme_stamp_eq(&now, &s->stamp) ||
 	    !steme_changes_fresh(c, steme_mono_us(&steme_clock_system)) ||
 	    !steme_aclient_up(r->api->client)) {
-		clear(s);
+		clear(h, s);
 		return false;
 	}
-	r->status = 200;
-	r->queued = true;
-	if (MHD_queue_response(r->c, 200, s->resp) != MHD_YES)
-		r->status = 500;
+	api_queue_kept(r, s->resp);
 	return true;
 }
 
 bool
 api_hot_keep(struct api_request *r, struct MHD_Response *resp, size_t len)
 {
+	struct api_hot *h = r->listener->hot;
 	size_t n = strlen(r->uri);
 	struct slot *s;
 
-	if (len > ANSWER_MAX || r->listener->hot == NULL)
+	if (len > ANSWER_MAX || h == NULL)
 		return false;
-	s = slot_of(r->listener->hot, r->uri, n);
-	clear(s);
+	s = slot_of(h, r->uri, n);
+	clear(h, s);
 	if ((s->uri = strdup(r->uri)) == NULL)
 		return false;
 	s->nuri = n;
@@ -117,11 +121,16 @@ api_hot_keep(struct api_request *r, struct MHD_Response *resp, size_t len)
 		s->concept = strndup(r->hot_concept.p, r->hot_concept.n);
 		s->nconcept = r->hot_concept.n;
 		if (s->concept == NULL) {
-			clear(s);
+			clear(h, s);
 			return false;
 		}
 	}
 	s->stamp = r->stamp;
 	s->resp = resp;
+	s->size = len + n + s->nconcept + OVERHEAD;
+	h->size += s->size;
+	for (; h->size > KEPT_MAX; h->hand = (h->hand + 1) % SLOTS)
+		if (&h->slots[h->hand] != s)
+			clear(h, &h->slots[h->hand]);
 	return true;
 }

@@ -48,11 +48,28 @@ on_state(void *arg, const struct steme_msg_welcome *w)
 	snprintf(path, sizeof(path), "%.*s", STEME_STR(w->changes_path));
 	if (steme_changes_open(&c, path) != STEME_OK)
 		c = NULL;
+	/* of another start of the daemon: nothing may be kept by its counters */
+	if (c != NULL && steme_changes_stamp_any(c).boot != w->boot) {
+		steme_changes_close(c);
+		c = NULL;
+	}
 	old = atomic_exchange(&a->changes, c);
 	if (old != NULL) {
 		steme_changes_close(retired[nretired % 64]);
 		retired[nretired++ % 64] = old;
 	}
+}
+
+static void
+count_connections(void *arg)
+{
+	struct api *a = arg;
+	unsigned n;
+
+	pthread_mutex_lock(&a->mu);
+	n = a->nconns;
+	pthread_mutex_unlock(&a->mu);
+	steme_set(a->connections, n);
 }
 
 static void
@@ -88,6 +105,12 @@ make_metrics(struct api *a)
 	a->hot_hits = steme_series0(steme_family(m, STEME_COUNTER,
 	    "stemedb_http_hot_hits_total",
 	    "Answers given again without asking the daemon.", NULL));
+	a->slow_cut = steme_series0(steme_family(m, STEME_COUNTER,
+	    "stemedb_http_slow_connections_total",
+	    "Connections ended because a step took too long.", NULL));
+	a->connections = steme_series0(steme_family(m, STEME_GAUGE,
+	    "stemedb_http_connections", "Open HTTP connections.", NULL));
+	steme_metrics_hook(m, count_connections, a);
 	a->hot_misses = steme_series0(steme_family(m, STEME_COUNTER,
 	    "stemedb_http_hot_misses_total",
 	    "Queries for which no answer was kept.", NULL));
@@ -183,7 +206,7 @@ static int
 prepare(struct api *a, const struct options *o, struct steme_why *why)
 {
 	enum steme_log_level level;
-	int64_t given = a->conf.cluster_port;
+	int64_t given;
 	int err;
 
 	if ((err = steme_instance_init(&a->in, o->dir, why)) != STEME_OK)
@@ -309,8 +332,9 @@ main(int argc, char **argv)
 	steme_log(STEME_INFO, "stemedb-api %s is ready on port %lld",
 	    PACKAGE_VERSION, (long long)a.conf.port);
 	sigwait(&set, &sig);
-	steme_aclient_free(a.client);
+	steme_log(STEME_INFO, "stemedb-api is ending");
 	api_server_stop(&a);
+	steme_aclient_free(a.client);
 	steme_changes_close(atomic_load(&a.changes));
 	for (unsigned i = 0; i < 64; i++)
 		steme_changes_close(retired[i]);

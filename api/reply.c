@@ -2,6 +2,8 @@
 /* reply.c - answers: bodies, problems, statuses of our errors. */
 #include "config.h"
 #include "api/api.h"
+#include "core/clock.h"
+#include "core/path.h"
 
 #include <json-c/json.h>
 #include <stdarg.h>
@@ -38,8 +40,10 @@ api_status_of(int err)
 	case STEME_ETIMEOUT:
 		return 504;
 	case STEME_ENOSPC:
+	case STEME_ENOMEM:
 	case STEME_EBUSY:
 	case STEME_EAGAIN:
+	case STEME_ECANCELED:
 	case STEME_ECONN:
 	case STEME_EREADONLY:
 		return 503;
@@ -83,6 +87,8 @@ api_kind_of(int err)
 		return "writes-stopped";
 	case STEME_EBUSY:
 	case STEME_EAGAIN:
+	case STEME_ENOMEM:
+	case STEME_ECANCELED:
 		return "busy";
 	case STEME_ECONN:
 		return "daemon-unreachable";
@@ -102,36 +108,75 @@ title_of(unsigned status)
 	case 405: return "Method Not Allowed";
 	case 409: return "Conflict";
 	case 413: return "Content Too Large";
-	case 421: return "Misdirected Request";
+	case 414: return "URI Too Long";
+	case 415: return "Unsupported Media Type";
 	case 422: return "Unprocessable Content";
 	case 429: return "Too Many Requests";
+	case 431: return "Request Header Fields Too Large";
+	case 501: return "Not Implemented";
 	case 503: return "Service Unavailable";
 	case 504: return "Gateway Timeout";
 	default: return "Internal Server Error";
 	}
 }
 
-void
-api_queue(struct api_request *r, unsigned status, struct MHD_Response *resp)
+const char *
+api_why_of(int err)
+{
+	switch (err) {
+	case STEME_ECONN:
+		return "the daemon (stemefs) does not answer on its socket; start it "
+		    "with `steme up`, then try again";
+	case STEME_EAGAIN:
+		return "too many requests are under way; try again";
+	case STEME_ETOOBIG:
+		return "the request is too long for the daemon: an object has at most "
+		    "1 MiB";
+	default:
+		return steme_strerror(err);
+	}
+}
+
+/* Queues resp, whose reference stays with the caller. */
+static void
+queue(struct api_request *r, unsigned status, struct MHD_Response *resp)
 {
 	r->status = status;
 	r->queued = true;
+	r->queued_us = steme_mono_us(&steme_clock_system);
+	api_conn_step(r->conn, API_ANSWERING);
 	if (resp == NULL || MHD_queue_response(r->c, status, resp) != MHD_YES)
 		r->status = 500;
+}
+
+void
+api_queue(struct api_request *r, unsigned status, struct MHD_Response *resp)
+{
+	queue(r, status, resp);
 	if (resp != NULL)
 		MHD_destroy_response(resp);
 }
 
-static struct MHD_Response *
-make(const char *type, const void *body, size_t len, enum MHD_ResponseMemoryMode mode)
+void
+api_queue_kept(struct api_request *r, struct MHD_Response *resp)
 {
-	struct MHD_Response *resp = MHD_create_response_from_buffer(len,
-	    (void *)(uintptr_t)body, mode);
+	queue(r, 200, resp);
+}
 
-	if (resp != NULL) {
-		MHD_add_response_header(resp, "Content-Type", type);
-		MHD_add_response_header(resp, "X-Content-Type-Options", "nosniff");
+struct MHD_Response *
+api_response(const char *type, void *data, size_t len)
+{
+	struct MHD_Response *resp = MHD_create_response_from_buffer(
+	    data == NULL ? 0 : len,
+	    data == NULL ? (void *)(uintptr_t)"" : data,
+	    data == NULL ? MHD_RESPMEM_PERSISTENT : MHD_RESPMEM_MUST_FREE);
+
+	if (resp == NULL) {
+		free(data);
+		return NULL;
 	}
+	MHD_add_response_header(resp, "Content-Type", type);
+	MHD_add_response_header(resp, "X-Content-Type-Options", "nosniff");
 	return resp;
 }
 
@@ -139,7 +184,10 @@ void
 api_reply(struct api_request *r, unsigned status, const char *type,
     const void *body, size_t len)
 {
-	api_queue(r, status, make(type, body, len, MHD_RESPMEM_MUST_COPY));
+	struct steme_buf b = { 0 };
+
+	steme_buf_put(&b, body, len);
+	api_reply_buf(r, status, type, &b);
 }
 
 void
@@ -155,18 +203,33 @@ api_reply_buf(struct api_request *r, unsigned status, const char *type,
 		api_problem_err(r, err, "");
 		return;
 	}
-	resp = make(type, data, len, MHD_RESPMEM_MUST_FREE);
-	if (resp == NULL)
-		free(data);
-	if (resp != NULL && status == 200 && r->hot_ok &&
-	    api_hot_keep(r, resp, len)) {
-		r->status = status;
-		r->queued = true;
-		if (MHD_queue_response(r->c, status, resp) != MHD_YES)
-			r->status = 500;
-		return;
-	}
-	api_queue(r, status, resp);
+	resp = api_response(type, data, len);
+	if (resp != NULL && status == 200)
+		MHD_add_response_header(resp, "Cache-Control", "no-store");
+	if (resp != NULL && status == 200 && r->hot_ok && api_hot_keep(r, resp, len))
+		api_queue_kept(r, resp);
+	else
+		api_queue(r, status, resp);
+}
+
+/* The length of the character at s, or 0 if there is none. */
+static size_t
+utf8_char(const char *s, size_t n)
+{
+	for (size_t k = 1; k <= 4 && k <= n; k++)
+		if (steme_utf8_valid((struct steme_str){ s, k }))
+			return k;
+	return 0;
+}
+
+void
+api_make_utf8(char *s)
+{
+	for (size_t n = strlen(s), i = 0, k; i < n; i += k)
+		if ((k = utf8_char(s + i, n - i)) == 0) {
+			s[i] = '?';
+			k = 1;
+		}
 }
 
 void
@@ -182,6 +245,7 @@ api_problem(struct api_request *r, unsigned status, const char *kind,
 	va_start(ap, fmt);
 	vsnprintf(detail, sizeof(detail), fmt, ap);
 	va_end(ap);
+	api_make_utf8(detail);
 	snprintf(type, sizeof(type), "urn:stemedb:problem:%s", kind);
 	json_object_object_add(o, "type", json_object_new_string(type));
 	json_object_object_add(o, "title", json_object_new_string(title_of(status)));
@@ -189,8 +253,8 @@ api_problem(struct api_request *r, unsigned status, const char *kind,
 	json_object_object_add(o, "detail", json_object_new_string(detail));
 	text = json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN |
 	    JSON_C_TO_STRING_NOSLASHESCAPE);
-	resp = text == NULL ? NULL : make("application/problem+json", text,
-	    strlen(text), MHD_RESPMEM_MUST_COPY);
+	resp = text == NULL ? NULL : api_response("application/problem+json",
+	    strdup(text), strlen(text));
 	if (resp != NULL && (status == 503 || status == 429))
 		MHD_add_response_header(resp, "Retry-After", "1");
 	if (resp != NULL && status == 401)

@@ -8,17 +8,19 @@
 #include <string.h>
 
 const struct api_route api_routes[] = {
-	{ "GET", "/v1/query", API_OPEN, api_query, NULL, "/v1/query" },
-	{ "POST", "/v1/query", API_OPEN, api_query, NULL, "/v1/query" },
-	{ "GET", "/v1/history", API_OPEN, api_history, NULL, "/v1/history" },
-	{ "GET", "/v1/objects/*", API_OPEN, api_object, NULL, "/v1/objects" },
-	{ "POST", "/v1/assert", API_OPEN, api_assert, NULL, "/v1/assert" },
+	{ "GET", "/v1/query", API_OPEN, api_query, NULL, "/v1/query", true },
+	{ "POST", "/v1/query", API_OPEN, api_query, NULL, "/v1/query", true },
+	{ "GET", "/v1/history", API_OPEN, api_history, NULL, "/v1/history", false },
+	{ "GET", "/v1/objects/*", API_OPEN, api_object, NULL, "/v1/objects",
+	    false },
+	{ "POST", "/v1/assert", API_OPEN, api_assert, NULL, "/v1/assert", false },
 	{ "POST", "/v1/assertions", API_OPEN, api_bulk, api_bulk_upload,
-	    "/v1/assertions" },
-	{ "GET", "/v1/health", API_HEALTH, api_health, NULL, "/v1/health" },
-	{ "GET", "/healthz", API_HEALTH, api_healthz, NULL, "/healthz" },
-	{ "GET", "/readyz", API_HEALTH, api_readyz, NULL, "/readyz" },
-	{ "GET", "/metrics", API_HEALTH, api_metrics, NULL, "/metrics" },
+	    "/v1/assertions", false },
+	{ "GET", "/v1/health", API_HEALTH, api_health, NULL, "/v1/health",
+	    false },
+	{ "GET", "/healthz", API_HEALTH, api_healthz, NULL, "/healthz", false },
+	{ "GET", "/readyz", API_HEALTH, api_readyz, NULL, "/readyz", false },
+	{ "GET", "/metrics", API_HEALTH, api_metrics, NULL, "/metrics", false },
 };
 const size_t api_nroutes = STEME_NELEM(api_routes);
 
@@ -54,8 +56,9 @@ api_route_find(struct api_request *r, char allow[64])
 			r->arg = arg;
 			return t;
 		}
-		used += (size_t)snprintf(allow + used, 64 - used, "%s%s",
-		    used > 0 ? ", " : "", t->method);
+		used += (size_t)snprintf(allow + used, 64 - used, "%s%s%s",
+		    used > 0 ? ", " : "", t->method,
+		    strcmp(t->method, "GET") == 0 ? ", HEAD" : "");
 	}
 	return NULL;
 }

@@ -99,6 +99,29 @@ random_boot(uint64_t *boot)
 	return STEME_OK;
 }
 
+/*
+ * The page set of a daemon that was killed still has a heartbeat, for up to a second:
+ * stop it before ours begins, or readers who have it mapped and do not know yet
+ * would take answers for fresh that miss our first writes.
+ */
+static int
+retire(const char *path)
+{
+	const uint64_t zero = 0;
+	int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	int err = STEME_OK;
+	struct stat st;
+
+	if (fd < 0)
+		return STEME_OK;	/* absent, as a rule; or no page set of ours */
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
+	    st.st_size >= (off_t)bytes_of(1))
+		err = pwrite(fd, &zero, sizeof(zero), W_HEARTBEAT * sizeof(zero)) ==
+		    (ssize_t)sizeof(zero) ? STEME_OK : steme_err_from_errno(errno);
+	close(fd);
+	return err;
+}
+
 int
 steme_changes_create(struct steme_changes **out, const char *path)
 {
@@ -111,6 +134,8 @@ steme_changes_create(struct steme_changes **out, const char *path)
 	if ((err = random_boot(&boot)) != STEME_OK)
 		return err;
 	if (path != NULL) {
+		if ((err = retire(path)) != STEME_OK)
+			return err;
 		n = snprintf(tmp, sizeof(tmp), "%s.new", path);
 		if (n < 0 || (size_t)n >= sizeof(tmp))
 			return STEME_EINVAL;

@@ -138,15 +138,22 @@ wake(struct steme_aclient *c)
 }
 
 void
+steme_aclient_stop(struct steme_aclient *c)
+{
+	if (c == NULL || !c->started)
+		return;
+	c->started = false;
+	atomic_store(&c->stop, true);
+	wake(c);
+	MUST(pthread_join(c->thread, NULL));
+}
+
+void
 steme_aclient_free(struct steme_aclient *c)
 {
 	if (c == NULL)
 		return;
-	if (c->started) {
-		atomic_store(&c->stop, true);
-		wake(c);
-		MUST(pthread_join(c->thread, NULL));
-	}
+	steme_aclient_stop(c);
 	for (unsigned i = 0; i < c->nconns; i++) {
 		struct aconn *cn = &c->conns[i];
 

@@ -46,7 +46,13 @@ struct steme_aclient_opts {
  */
 int steme_aclient_new(struct steme_aclient **out, const struct steme_aclient_opts *o,
     struct steme_why *why);
-/* Completes all that is outstanding with STEME_ECONN, ends the thread, frees.  Not from a
+/*
+ * Completes all that is outstanding with STEME_ECONN and ends the thread; what is submitted
+ * later is refused (STEME_ECONN).  For programs whose other threads may still submit.
+ * Not from a callback.  A second call does nothing.
+ */
+void steme_aclient_stop(struct steme_aclient *c);
+/* steme_aclient_stop(), then frees.  Not from a
  * callback.  NULL is allowed. */
 void steme_aclient_free(struct steme_aclient *c);
 /* Is a connection up?  Any thread, one load. */

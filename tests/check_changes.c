@@ -120,6 +120,21 @@ START_TEST(a_new_writer_makes_every_old_stamp_unequal)
 }
 END_TEST
 
+/* Killed and started again within the second that a heartbeat is good for. */
+START_TEST(a_new_writer_stops_the_heartbeat_of_one_that_was_killed)
+{
+	struct steme_changes *next;
+
+	both();
+	steme_changes_heartbeat(w, now());
+	ck_assert(steme_changes_fresh(r, now()));
+	ck_assert_int_eq(steme_changes_create(&next, path), STEME_OK);
+	ck_assert(!steme_changes_fresh(r, now()));
+	steme_changes_close(w);		/* as the kernel does to a killed one */
+	w = next;
+}
+END_TEST
+
 START_TEST(the_heartbeat_ages_within_a_second)
 {
 	both();
@@ -345,6 +360,8 @@ suite(void)
 	tcase_add_test(tc, a_global_write_changes_every_stamp);
 	tcase_add_test(tc, bump_any_leaves_single_concepts_alone);
 	tcase_add_test(tc, a_new_writer_makes_every_old_stamp_unequal);
+	tcase_add_test(tc,
+	    a_new_writer_stops_the_heartbeat_of_one_that_was_killed);
 	tcase_add_test(tc, the_heartbeat_ages_within_a_second);
 	tcase_add_test(tc, without_a_path_it_is_private_memory);
 	tcase_add_test(tc, a_file_that_is_no_page_set_is_refused);
