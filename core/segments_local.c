@@ -290,7 +290,7 @@ try_lock(struct local *l, const char *path, int flags, struct steme_why *why)
 	    (st.st_dev != named.st_dev || st.st_ino != named.st_ino)))
 		err = STEME_EAGAIN;
 	if (err == STEME_OK) {
-		f.number++;
+		f.number = STEME_MAX(f.number, l->lock.number) + 1;
 		len = snprintf(text, sizeof(text), "%ld %" PRIu64 "\n",
 		    (long)getpid(), f.number);
 		err = ops->pwrite(l->io, f.fd, text, (size_t)len, 0);
@@ -352,6 +352,9 @@ check_lock(struct local *l, struct steme_why *why)
 	if (err == STEME_EEXIST || err == STEME_EAGAIN)
 		err = steme_fail(why, STEME_EBUSY,
 		    "%s was replaced: another process took this log", path);
+	else if (err != STEME_OK)
+		steme_fail(why, err, "cannot look at %s: %s", path,
+		    steme_strerror(err));
 	return err;
 }
 
@@ -384,6 +387,17 @@ adopt(struct local *l, struct file *f, uint64_t room)
 	return err;
 }
 
+static int
+absent(struct local *l, const char *path)
+{
+	struct stat st;
+	int err = l->io->ops->stat(l->io, path, &st);
+
+	if (err == STEME_ENOTFOUND)
+		return STEME_OK;
+	return err == STEME_OK ? STEME_EEXIST : err;
+}
+
 /* [MAKE-1] to [MAKE-5] */
 static int
 local_create(struct steme_segments *s, uint64_t number, uint64_t room,
@@ -393,16 +407,15 @@ local_create(struct steme_segments *s, uint64_t number, uint64_t room,
 	const struct steme_io_ops *ops = l->io->ops;
 	struct file f = { .fd = -1, .number = number };
 	char tmp[PATH_MAX], path[PATH_MAX];
-	const char *step = "open";
-	struct stat st;
-	int err = STEME_EEXIST;
+	const char *step = "make";
+	int err;
 
 	path_of(l, tmp, "segment.new");
 	segment_path(l, path, number, true);
-	if (ops->stat(l->io, path, &st) != STEME_ENOTFOUND)
+	if ((err = absent(l, path)) != STEME_OK)
 		goto out;
 	segment_path(l, path, number, false);
-	if (ops->stat(l->io, path, &st) != STEME_ENOTFOUND)
+	if ((err = absent(l, path)) != STEME_OK)
 		goto out;
 	err = f.fd = ops->open(l->io, tmp, O_RDWR | O_CREAT | O_TRUNC,
 	    FILE_MODE);
@@ -424,10 +437,13 @@ local_create(struct steme_segments *s, uint64_t number, uint64_t room,
 		goto out;
 	/* crash here: named or not, whole if named */
 	step = "sync the folder of";
-	if ((err = ops->syncdir(l->io, l->dir)) != STEME_OK)
-		goto out;
-	step = "open";
-	err = adopt(l, &f, room);
+	if ((err = ops->syncdir(l->io, l->dir)) == STEME_OK) {
+		step = "open";
+		err = adopt(l, &f, room);
+	}
+	/* it has its name, so ENOSPC's promise (nothing changed) is broken */
+	if (err == STEME_ENOSPC)
+		err = STEME_EIO;
 out:
 	if (f.fd >= 0) {
 		(void)ops->close(l->io, f.fd);
@@ -677,19 +693,21 @@ make_dir(struct steme_io *io, const char *dir, struct steme_why *why)
 {
 	char *parent = strdup(dir);
 	char *slash;
+	bool there;
 	int err;
 
 	if (parent == NULL)
 		return STEME_ENOMEM;
+	slash = strrchr(parent, '/');
+	if (slash != NULL)
+		slash[slash == parent] = '\0';
 	err = io->ops->mkdir(io, dir, 0750);
-	if (err == STEME_OK) {
-		slash = strrchr(parent, '/');
-		if (slash != NULL)
-			slash[slash == parent] = '\0';
+	there = err == STEME_EEXIST;
+	/* also if it is there: who made it may have died before this */
+	if (err == STEME_OK || there)
 		err = io->ops->syncdir(io, slash != NULL ? parent : ".");
-	} else if (err == STEME_EEXIST) {
-		err = STEME_OK;
-	}
+	if (there && err == STEME_EPERM)
+		err = STEME_OK;		/* a parent of somebody else's making */
 	free(parent);
 	if (err != STEME_OK)
 		steme_fail(why, err, "cannot make the folder %s: %s", dir,

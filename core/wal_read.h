@@ -102,6 +102,8 @@ struct steme_walread {
 	uint64_t group;			/* number of the next group */
 	uint64_t lsn;			/* of the next group's first record */
 	uint64_t told_end;		/* end of the part of the segment told so far */
+	uint64_t again;			/* place in the newest segment that was read
+					   a second time because it looked damaged */
 	struct steme_walwin win;
 	struct steme_walend *end;
 };

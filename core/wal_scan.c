@@ -258,6 +258,23 @@ look_everywhere(struct steme_walread *r, const struct steme_walseg *s,
 
 enum verdict { V_END, V_TORN, V_DAMAGED };
 
+/* Is p (a sector) a clean mark that was partly overwritten with zeros? */
+static bool
+wiped_mark(const struct steme_walread *r, const struct steme_walseg *s,
+    uint64_t off, const uint8_t *p)
+{
+	struct steme_wal_group g = { .flags = STEME_WAL_CLEAN,
+	    .group = r->group, .offset = off, .durable = off,
+	    .first_lsn = r->lsn, .hlc = r->hlc, .chain = r->chain };
+	uint8_t mark[STEME_WAL_SECTOR];
+	size_t n = 0;
+
+	(void)steme_walrec_put_group(mark, &g, s->h.crc, NULL, 0);
+	while (n < sizeof(mark) && p[n] == 0)
+		n++;
+	return memcmp(p + n, mark + n, sizeof(mark) - n) == 0;
+}
+
 /*
  * Section 10 of the document.  *a tells where to go on.  Only a segment without
  * a successor may end by itself or be torn.
@@ -283,7 +300,8 @@ judge(struct steme_walread *r, const struct steme_walseg *s, uint64_t off,
 	}
 	if ((err = steme_walwin_peek(&r->win, off, n, &p, NULL)) != STEME_OK)
 		return err;
-	if (steme_walrec_torn(p, n, f->bad.from, f->bad.to))
+	if (steme_walrec_torn(p, n, f->bad.from, f->bad.to) ||
+	    (a->used == off + STEME_WAL_SECTOR && wiped_mark(r, s, off, p)))
 		*v = V_TORN;
 	return STEME_OK;
 }
@@ -418,6 +436,12 @@ stopped(struct steme_walread *r, const struct steme_walseg *s, uint64_t *off,
 
 	if (err != STEME_OK)
 		return err;
+	if (v == V_DAMAGED && s->newest && *off != r->again) {
+		/* a writer beside us may have been between our reads: look anew */
+		r->again = *off;
+		r->win.len = 0;
+		return STEME_OK;
+	}
 	if (v == V_DAMAGED) {
 		if (f->none)
 			f->bad.what = "the segment ends before the place "

@@ -54,6 +54,14 @@ segment_makes_sense(const struct steme_wal_seghdr *h, uint32_t size,
 	    h->prev_offset % STEME_WAL_SECTOR == 0;
 }
 
+static uint32_t
+crc_at_end(const uint8_t *p)
+{
+	struct steme_rd r = steme_rd_from(p + CRC_AT, 4);
+
+	return (uint32_t)steme_rd_le(&r, 4);
+}
+
 int
 steme_walrec_get_segment(struct steme_wal_seghdr *h, const void *p, size_t n)
 {
@@ -65,7 +73,11 @@ steme_walrec_get_segment(struct steme_wal_seghdr *h, const void *p, size_t n)
 	if (magic == NULL || memcmp(magic, segment_magic, 8) != 0)
 		return STEME_ECORRUPT;
 	h->version = (uint32_t)steme_rd_le(&r, 4);
-	if (steme_rd_ok(&r) && h->version > STEME_WAL_VERSION)
+	/* the place of the checksum is the same in every version */
+	if (n < STEME_WAL_HEADER || steme_crc32c(0, p, CRC_AT) !=
+	    crc_at_end(p))
+		return STEME_ECORRUPT;
+	if (h->version > STEME_WAL_VERSION)
 		return STEME_EVERSION;
 	size = (uint32_t)steme_rd_le(&r, 4);
 	h->node = steme_rd_le(&r, 8);
@@ -83,7 +95,6 @@ steme_walrec_get_segment(struct steme_wal_seghdr *h, const void *p, size_t n)
 	(void)steme_rd_take(&r, CRC_AT - 104);
 	h->crc = (uint32_t)steme_rd_le(&r, 4);
 	if (!steme_rd_ok(&r) || h->version != STEME_WAL_VERSION ||
-	    steme_crc32c(0, p, CRC_AT) != h->crc ||
 	    !segment_makes_sense(h, size, flags))
 		return STEME_ECORRUPT;
 	return STEME_OK;

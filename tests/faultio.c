@@ -172,8 +172,9 @@ used(struct faultio *f)
 	return sum;
 }
 
+/* Memory for the first n bytes; what was never written takes none. */
 static void
-grow(struct inode *i, size_t len)
+back(struct inode *i, size_t len)
 {
 	size_t cap = i->cap;
 
@@ -187,6 +188,11 @@ grow(struct inode *i, size_t len)
 		memset(i->dirty + i->cap / SECTOR, 0, (cap - i->cap) / SECTOR);
 		i->cap = cap;
 	}
+}
+
+static void
+grow(struct inode *i, size_t len)
+{
 	if (len > i->len)
 		i->len = len;
 }
@@ -194,6 +200,7 @@ grow(struct inode *i, size_t len)
 static void
 dirty(struct inode *i, size_t from, size_t to)
 {
+	to = STEME_MIN(to, i->cap);
 	if (to > from)
 		memset(i->dirty + from / SECTOR, 1,
 		    (to + SECTOR - 1) / SECTOR - from / SECTOR);
@@ -203,7 +210,8 @@ static void
 set_len(struct inode *i, size_t len)
 {
 	if (len < i->len) {
-		memset(i->data + len, 0, i->len - len);
+		if (len < i->cap)
+			memset(i->data + len, 0, i->cap - len);
 		dirty(i, len, i->len);
 		i->len = len;
 	}
@@ -261,6 +269,17 @@ fio_open(struct steme_io *io, const char *path, int flags, mode_t mode)
 	return end(f, FD_BASE + k);
 }
 
+static void
+copy_out(const struct inode *i, void *buf, size_t at, size_t n)
+{
+	size_t have = at < i->cap ? STEME_MIN(n, i->cap - at) : 0;
+
+	if (have > 0)
+		memcpy(buf, i->data + at, have);
+	if (n > have)
+		memset((uint8_t *)buf + have, 0, n - have);
+}
+
 static ssize_t
 fio_pread(struct steme_io *io, int fd, void *buf, size_t n, off_t off)
 {
@@ -274,8 +293,7 @@ fio_pread(struct steme_io *io, int fd, void *buf, size_t n, off_t off)
 	if (err != STEME_OK)
 		return end(f, err);
 	n = at >= i->len ? 0 : STEME_MIN(n, i->len - at);
-	if (n > 0)
-		memcpy(buf, i->data + at, n);
+	copy_out(i, buf, at, n);
 	end(f, STEME_OK);
 	return (ssize_t)n;
 }
@@ -301,6 +319,7 @@ fio_pwrite(struct steme_io *io, int fd, const void *buf, size_t n, off_t off)
 	}
 	if (n > 0) {
 		grow(i, at + n);
+		back(i, at + n);
 		memcpy(i->data + at, buf, n);
 		dirty(i, at, at + n);
 	}
@@ -716,7 +735,7 @@ faultio_get(struct faultio *f, const char *path, size_t *len)
 	if (i == NULL)
 		return NULL;
 	copy = must(malloc(i->len + 1));
-	memcpy(copy, i->data, i->len);
+	copy_out(i, copy, 0, i->len);
 	*len = i->len;
 	return copy;
 }
@@ -729,6 +748,7 @@ faultio_put(struct faultio *f, const char *path, const void *data, size_t len)
 	/* always a new file, as cp and mv leave it */
 	n->now = n->disk = new_inode(f, false);
 	grow(n->now, len);
+	back(n->now, len);
 	if (len > 0)
 		memcpy(n->now->data, data, len);
 	dirty(n->now, 0, len);
@@ -740,6 +760,7 @@ faultio_flip(struct faultio *f, const char *path, size_t off, uint8_t bits)
 {
 	struct inode *i = name_of(f, path)->now;
 
+	back(i, off + 1);
 	i->data[off] ^= bits;
 	i->disk[off] ^= bits;
 }
