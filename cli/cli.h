@@ -106,7 +106,8 @@ void cli_note(const struct cli *c, const char *fmt, ...)
 
 /* Connects if that is not done yet.  0, or the exit status after a complaint. */
 int cli_connect(struct cli *c);
-/* Does a daemon answer?  Connects quietly; STEME_OK, or the error with c->why. */
+/* Does a daemon answer soon?  Connects quietly; STEME_OK, or the error with c->why. */
+#define CLI_LOOK_MS	3000
 int cli_try(struct cli *c);
 void cli_disconnect(struct cli *c);
 /* Prints a body that is JSON, as it is.  Returns 0, or EX_IOERR. */

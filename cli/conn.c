@@ -95,19 +95,26 @@ cli_note(const struct cli *c, const char *fmt, ...)
 	steme_buf_fini(&b);
 }
 
-int
-cli_try(struct cli *c)
+static int
+connect_within(struct cli *c, int ms)
 {
 	if (c->client != NULL)
 		return STEME_OK;
 	c->why.text[0] = '\0';
-	return steme_client_open(&c->client, c->in.socket, STEME_ROLE_NONE, &c->why);
+	return steme_client_open_within(&c->client, c->in.socket, STEME_ROLE_NONE, ms,
+	    &c->why);
+}
+
+int
+cli_try(struct cli *c)
+{
+	return connect_within(c, CLI_LOOK_MS);
 }
 
 int
 cli_connect(struct cli *c)
 {
-	int err = cli_try(c);
+	int err = connect_within(c, STEME_CLIENT_TIMEOUT_MS);
 
 	return err == STEME_OK ? EX_OK : cli_fail(c, err);
 }

@@ -71,8 +71,8 @@ clean_socket(struct cli *c)
 
 	if (lstat(c->in.socket, &st) < 0 || !S_ISSOCK(st.st_mode))
 		return;
-	if (steme_client_open(&client, c->in.socket, STEME_ROLE_READER, NULL) ==
-	    STEME_OK)
+	if (steme_client_open_within(&client, c->in.socket, STEME_ROLE_READER,
+	    CLI_LOOK_MS, NULL) == STEME_OK)
 		steme_client_close(client);	/* one that up did not start */
 	else
 		unlink(c->in.socket);

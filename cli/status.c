@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define LOOK_MS	2000
+#define LOOK_MS	CLI_LOOK_MS
 
 struct state {
 	struct site site;

@@ -27,6 +27,7 @@
 #define WAIT_S		60	/* for an answer, while the log stands still */
 #define MOUNT_WAIT_MS	5000
 #define HTTP_WAIT_MS	2000
+#define ANSWER_MS	2000
 
 /* One daemon on its way up. */
 struct start {
@@ -114,8 +115,8 @@ too_long(struct start *s)
 	if (!proc_last_message(s->log, s->log_from, message, sizeof(message)))
 		strcpy(message, "(nothing)");
 	return steme_fail(&s->c->why, STEME_ETIMEOUT, "%s runs, but has not answered "
-	    "for %lld s; it said last: %s (log: %.200s)", s->name,
-	    (long long)(s->limit_us / 1000000), message, s->log);
+	    "for %lld s; it said last: %s (log: %.100s).  If it hangs: steme restart",
+	    s->name, (long long)(s->limit_us / 1000000), message, s->log);
 }
 
 /*
@@ -158,8 +159,8 @@ wait_socket(struct start *s)
 	int err;
 
 	for (;;) {
-		if (steme_client_open(&client, s->c->in.socket, STEME_ROLE_NONE,
-		    &why) == STEME_OK) {
+		if (steme_client_open_within(&client, s->c->in.socket,
+		    STEME_ROLE_NONE, ANSWER_MS, &why) == STEME_OK) {
 			steme_client_close(client);
 			return STEME_OK;
 		}

@@ -104,8 +104,8 @@ daemon_lives(struct cli *c)
 {
 	struct steme_pid p;
 
-	return cli_try(c) == STEME_OK ||
-	    steme_pid_read(&c->in, "stemefs", &p) == STEME_OK;
+	return steme_pid_read(&c->in, "stemefs", &p) == STEME_OK ||
+	    cli_try(c) == STEME_OK;
 }
 
 int

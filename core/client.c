@@ -509,6 +509,14 @@ int
 steme_client_open(struct steme_client **out, const char *path,
     enum steme_role role, struct steme_why *why)
 {
+	return steme_client_open_within(out, path, role, STEME_CLIENT_TIMEOUT_MS,
+	    why);
+}
+
+int
+steme_client_open_within(struct steme_client **out, const char *path,
+    enum steme_role role, int timeout_ms, struct steme_why *why)
+{
 	struct steme_client *c = calloc(1, sizeof(*c));
 	int err = STEME_ENOMEM, sys;
 
@@ -519,13 +527,14 @@ steme_client_open(struct steme_client **out, const char *path,
 	}
 	c->fd = -1;
 	c->kept_end = &c->kept;
-	c->timeout_ms = STEME_CLIENT_TIMEOUT_MS;
+	c->timeout_ms = timeout_ms;
 	if ((err = steme_sock_connect(&c->fd, path, &sys)) != STEME_OK) {
 		err = steme_client_explain(path, sys, why);
 		goto out;
 	}
 	if ((err = say_hello(c, path, role, why)) != STEME_OK)
 		goto out;
+	c->timeout_ms = STEME_CLIENT_TIMEOUT_MS;
 	*out = c;
 	c = NULL;
 out:

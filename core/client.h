@@ -32,6 +32,9 @@ struct steme_client;
  */
 int steme_client_open(struct steme_client **out, const char *path,
     enum steme_role role, struct steme_why *why);
+/* The same; the daemon must greet within timeout_ms (for those who only look). */
+int steme_client_open_within(struct steme_client **out, const char *path,
+    enum steme_role role, int timeout_ms, struct steme_why *why);
 /* NULL is allowed.  What is in flight is forgotten. */
 void steme_client_close(struct steme_client *c);
 /* What the daemon said on connecting; valid until close. */

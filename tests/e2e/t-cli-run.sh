@@ -47,6 +47,15 @@ sleep 1.5
 ok "up recovers a lost mount" "$STEME" up
 is "which answers" 0 rc test -f "$M/@status"
 
+# a daemon that hangs hangs nobody else
+fs=$(pid_of stemefs)
+kill -STOP "$fs"
+is "a daemon that hangs: status is 69 within 20 s" 69 rc timeout 20 "$STEME" status
+is "up gives up" 75 rc timeout 40 "$STEME" up --wait 1
+is "doctor says no" 1 rc timeout 40 "$STEME" doctor
+kill -CONT "$fs"
+ok "and restart begins anew" "$STEME" restart
+
 # a stale pid file whose number now belongs to somebody else
 sleep 100 &
 other=$!
