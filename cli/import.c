@@ -9,7 +9,6 @@
 #include "config.h"
 #include "cli/import.h"
 #include "cli/out.h"
-#include "cli/signer.h"
 #include "core/clock.h"
 #include "core/path.h"
 #include "core/timefmt.h"
@@ -24,7 +23,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define BUCKETS		256
 #define PENDING_MAX	(64u << 20)	/* bytes in batches not yet full */
 
 enum format { FORMAT_GUESS, FORMAT_NDJSON, FORMAT_TSV };
@@ -32,17 +30,14 @@ enum format { FORMAT_GUESS, FORMAT_NDJSON, FORMAT_TSV };
 struct import {
 	struct cli *c;
 	/* options */
-	const char *key, *as, *agent, *time, *format_name;
+	const char *agent, *time, *format_name;
 	bool batch, dry;
 	uint64_t max_errors;
 	/* state */
 	enum format format;		/* of the file at hand */
 	int64_t time_us;		/* for lines that have none */
 	bool time_given;
-	struct steme_keyring *ring;
-	struct agent *bucket[BUCKETS];
-	struct agent *last;		/* most lines follow their own */
-	struct agent *self;		/* the default key */
+	struct agents agents;
 	struct sender *sender;
 	struct load *singles;		/* being filled */
 	size_t pending;
@@ -64,122 +59,6 @@ on_signal(int sig)
 	interrupted = 1;
 }
 
-/* ---- agents ---- */
-
-static unsigned
-bucket_of(const char *name)
-{
-	uint32_t h = 2166136261u;
-
-	for (; *name != '\0'; name++)
-		h = (h ^ (uint8_t)*name) * 16777619u;
-	return h % BUCKETS;
-}
-
-/* New files in D/keys belong to whom the folder belongs, also when root imports. */
-static void
-give_to_owner(struct import *m, const char *name)
-{
-	static const char *const suffix[] = { "pem", "json" };
-	char path[PATH_MAX + 320];
-	struct stat st;
-
-	if (geteuid() != 0 || stat(m->c->in.keys, &st) < 0 || st.st_uid == 0)
-		return;
-	for (size_t i = 0; i < 2; i++) {
-		snprintf(path, sizeof(path), "%s/%s.%s", m->c->in.keys, name,
-		    suffix[i]);
-		if (lchown(path, st.st_uid, st.st_gid) < 0 && errno != ENOENT)
-			cli_note(m->c, "%s: %s", path, strerror(errno));
-	}
-}
-
-/* A key of this name; made at its first use, with the class that the claim has. */
-static int
-load_key(struct import *m, struct agent *a, enum steme_class class_,
-    struct steme_why *why)
-{
-	char name[300];
-	int err;
-
-	snprintf(name, sizeof(name), "agent-%s", a->name);
-	if (m->ring == NULL && m->dry && access(m->c->in.keys, F_OK) < 0)
-		err = STEME_ENOTFOUND;
-	else if (m->ring == NULL &&
-	    (err = steme_keyring_open(&m->ring, m->c->in.keys, why)) != STEME_OK)
-		return err;
-	else
-		err = steme_keyring_get(m->ring, name, false, &a->key, &a->profile,
-		    why);
-	if (err != STEME_ENOTFOUND)
-		return err;
-	if (m->dry) {			/* nothing is to be left behind */
-		steme_profile_default(&a->profile);
-		steme_key_generate(&a->key);
-		return STEME_OK;
-	}
-	err = steme_keyring_get(m->ring, name, true, &a->key, &a->profile, why);
-	if (err != STEME_OK)
-		return err;
-	a->profile.class_ = class_;
-	err = steme_keyring_set_profile(m->ring, name, &a->profile, why);
-	give_to_owner(m, name);
-	return err;
-}
-
-static struct agent *
-find_agent(struct import *m, const char *name, enum steme_class class_,
-    struct steme_why *why)
-{
-	struct agent **b, *a = m->last;
-
-	if (a != NULL && strcmp(a->name, name) == 0)
-		return a;
-	b = &m->bucket[bucket_of(name)];
-	for (a = *b; a != NULL; a = a->next)
-		if (strcmp(a->name, name) == 0)
-			return m->last = a;
-	if ((a = calloc(1, sizeof(*a))) == NULL) {
-		steme_fail(why, STEME_ENOMEM, "out of memory");
-		return NULL;
-	}
-	snprintf(a->name, sizeof(a->name), "%s", name);
-	if (load_key(m, a, class_, why) != STEME_OK) {
-		free(a);
-		return NULL;
-	}
-	a->next = *b;
-	*b = a;
-	return m->last = a;
-}
-
-/* The default key, for lines without an agent.  NULL: m->status is set. */
-static struct agent *
-find_self(struct import *m)
-{
-	struct signer s;
-
-	if (m->self != NULL)
-		return m->self;
-	if ((m->status = signer_find(m->c, m->key, m->as, &s)) != EX_OK)
-		return NULL;
-	if (s.remote) {
-		cli_failf(m->c, STEME_ENOTFOUND, "there are lines without an agent, and "
-		    "no key to sign them: make one with steme keygen, or name an "
-		    "agent of this machine with --agent NAME, or a key with --key F");
-		m->status = EX_NOINPUT;
-		return NULL;
-	}
-	if ((m->self = calloc(1, sizeof(*m->self))) == NULL) {
-		m->status = cli_fail(m->c, STEME_ENOMEM);
-		return NULL;
-	}
-	m->self->key = s.key;
-	m->self->profile = s.profile;
-	signer_wipe(&s);
-	return m->self;
-}
-
 /* ---- loads ---- */
 
 static void
@@ -196,11 +75,11 @@ static void
 give_all(struct import *m)
 {
 	give(m, &m->singles);
-	for (unsigned i = 0; i < BUCKETS; i++)
-		for (struct agent *a = m->bucket[i]; a != NULL; a = a->next)
+	for (unsigned i = 0; i < AGENT_BUCKETS; i++)
+		for (struct agent *a = m->agents.bucket[i]; a != NULL; a = a->next)
 			give(m, &a->open);
-	if (m->self != NULL)
-		give(m, &m->self->open);
+	if (m->agents.self != NULL)
+		give(m, &m->agents.self->open);
 }
 
 static void
@@ -214,7 +93,7 @@ put_member(struct import *m, struct load *l, uint64_t line)
 	l->n++;
 }
 
-/* Room for this claim in a load of *l's kind, else a new one.  NULL: the sender failed. */
+/* A load like *l with room for this claim.  NULL: the sender failed. */
 static struct load *
 room_in(struct import *m, struct load **l, struct agent *a, const char *file,
     uint32_t max, size_t each)
@@ -313,10 +192,15 @@ take_claim(struct import *m, const struct lines *in)
 		return true;
 	}
 	if (c->agent_name[0] != '\0' || m->agent != NULL)
-		a = find_agent(m, c->agent_name[0] != '\0' ? c->agent_name :
-		    m->agent, c->has_class ? c->o.class_ : STEME_CLASS_NONE, &why);
-	else if ((a = find_self(m)) == NULL)
+		a = agents_find(&m->agents, c->agent_name[0] != '\0' ?
+		    c->agent_name : m->agent,
+		    c->has_class ? c->o.class_ : STEME_CLASS_NONE, &why);
+	else
+		a = agents_self(&m->agents);
+	if (m->agents.status != EX_OK) {
+		m->status = m->agents.status;
 		return false;
+	}
 	if (a == NULL) {
 		sender_refuse(m->sender, in->name, in->number, "%s", why.text);
 		return true;
@@ -531,22 +415,6 @@ conclude(struct import *m, int err)
 	return m->counts.refused > 0 ? EX_DATAERR : EX_OK;
 }
 
-static void
-free_agents(struct import *m)
-{
-	struct agent *next;
-
-	for (unsigned i = 0; i < BUCKETS; i++)
-		for (struct agent *a = m->bucket[i]; a != NULL; a = next) {
-			next = a->next;
-			steme_key_wipe(&a->key);
-			free(a);
-		}
-	if (m->self != NULL)
-		steme_key_wipe(&m->self->key);
-	free(m->self);
-}
-
 static int
 run(struct import *m)
 {
@@ -570,8 +438,7 @@ run(struct import *m)
 	err = sender_finish(m->sender, &m->c->why);
 	status = conclude(m, err);
 	steme_claim_fini(&m->claim);
-	free_agents(m);
-	steme_keyring_close(m->ring);
+	agents_fini(&m->agents);
 	return status;
 }
 
@@ -586,8 +453,8 @@ cmd_import(struct cli *c, int argc, char **argv)
 		    "ndjson or tsv (default: by the file's name or first byte)" },
 		{ "agent", OPT_TEXT, &m.agent, "NAME", "lines without an agent are "
 		    "signed by this agent of D/keys, made at its first use" },
-		{ "key", OPT_TEXT, &m.key, "F", "... or by this key" },
-		{ "as", OPT_TEXT, &m.as, "NAME", "... or by this key of D/keys" },
+		{ "key", OPT_TEXT, &m.agents.key, "F", "... or by this key" },
+		{ "as", OPT_TEXT, &m.agents.as, "NAME", "... or by this key of D/keys" },
 		{ "time", OPT_TEXT, &m.time, "T",
 		    "for lines without a time (default: the file's)" },
 		{ "dry-run", OPT_FLAG, &m.dry, NULL, "check all lines, store nothing" },
@@ -598,14 +465,14 @@ cmd_import(struct cli *c, int argc, char **argv)
 	int status;
 
 	memset(&m, 0, sizeof(m));
-	m.c = c;
+	m.c = m.agents.c = c;
 	m.max_errors = 100;
 	if ((status = cli_parse(c, argc, argv, opts, 0, -1)) >= 0)
 		return status;
 	if (m.format_name != NULL && strcmp(m.format_name, "ndjson") != 0 &&
 	    strcmp(m.format_name, "tsv") != 0)
 		return cli_usage(c, "--format takes ndjson or tsv");
-	if (m.agent != NULL && (m.key != NULL || m.as != NULL))
+	if (m.agent != NULL && (m.agents.key != NULL || m.agents.as != NULL))
 		return cli_usage(c, "--agent, --key and --as exclude each other");
 	if (m.time != NULL) {
 		if (steme_time_parse_loose(steme_str_from(m.time), &m.time_us) !=
@@ -616,5 +483,6 @@ cmd_import(struct cli *c, int argc, char **argv)
 	}
 	if (steme_sign_init() != STEME_OK)
 		return cli_failf(c, STEME_EIO, "libsodium cannot be initialised");
+	m.agents.dry = m.dry;
 	return run(&m);
 }

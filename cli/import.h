@@ -58,6 +58,27 @@ struct agent {
 	struct load *open;		/* the batch being filled */
 };
 
+#define AGENT_BUCKETS	256
+struct agents {
+	struct cli *c;
+	const char *key, *as;		/* options: the default key */
+	bool dry;			/* make no key */
+	struct steme_keyring *ring;
+	struct agent *bucket[AGENT_BUCKETS];
+	struct agent *last;		/* most lines follow their own */
+	struct agent *self;		/* the default key's */
+	int status;			/* not 0: an end to it all, complained of */
+};
+/*
+ * The agent called name; its key is made at its first use, with class_ in its profile.
+ * NULL: why says what is wrong with that name, or status is set.
+ */
+struct agent *agents_find(struct agents *m, const char *name, enum steme_class class_,
+    struct steme_why *why);
+/* The default key, for lines without an agent.  NULL: status is set. */
+struct agent *agents_self(struct agents *m);
+void agents_fini(struct agents *m);
+
 /* ---- loads ---- */
 
 #define LOAD_SINGLES	1024		/* objects of one PUT */

@@ -11,7 +11,8 @@ steme_SOURCES += %D%/up.c %D%/up.h %D%/down.c %D%/status.c %D%/doctor.c
 steme_SOURCES += %D%/names.c %D%/names.h %D%/query.c %D%/query.h %D%/diff.c
 steme_SOURCES += %D%/show.c %D%/log.c
 steme_SOURCES += %D%/signer.c %D%/signer.h %D%/keys.c %D%/write.c
-steme_SOURCES += %D%/import.c %D%/import.h %D%/import_lines.c %D%/import_send.c
+steme_SOURCES += %D%/import.c %D%/import.h %D%/import_agents.c
+steme_SOURCES += %D%/import_lines.c %D%/import_send.c
 steme_SOURCES += %D%/verify.c %D%/report.c %D%/report.h
 
 pkglibexec_PROGRAMS += steme-offline

@@ -135,8 +135,8 @@ overview(FILE *f)
 			fprintf(f, "\n%s\n", group = m->group);
 		fprintf(f, "  %-9s %-24s %s\n", m->name, m->args, m->brief);
 	}
-	fputs("\nsteme COMMAND --help has options and an example.  --dir D (or STEME_DIR)\n"
-	    "names the data folder, default " STEME_DEFAULT_DIR ".\n\n"
+	fputs("\nsteme COMMAND --help has options and an example.\n"
+	    "--dir D (or STEME_DIR) names the data folder, default " STEME_DEFAULT_DIR ".\n\n"
 	    "exit status: 0 well; 1 the answer is no (nothing found, damage, a "
 	    "difference);\n64 usage, 65 bad data, 66 no such file or key, 69 no daemon, "
 	    "70 a bug,\n71 no memory, 73 exists already, 74 I/O error, 75 try again, 76 "

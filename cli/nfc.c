@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * nfc.c - is a text perhaps not in Normalization Form C?  The quick check of Unicode
- * annex 15, without the order of marks: characters that never stand in NFC, and those that
- * mostly join with the letter before them.  Ranges as of Unicode 14; unassigned
- * code points in between are bridged.
+ * nfc.c - is a text perhaps not in Normalization Form C?  The quick check of
+ * Unicode annex 15, without the order of marks: characters that never stand in
+ * NFC, and those that mostly join with the letter before them.  Ranges as of
+ * Unicode 14; unassigned code points in between are bridged.
  */
 #include "config.h"
 #include "cli/nfc.h"

@@ -198,8 +198,8 @@ is_there(const char *dir)
 }
 
 /*
- * The index of --dir is replaced once the new one is whole, and only if that holds no less;
- * one that is too damaged to be opened was made anew by then.
+ * The index of --dir is replaced once the new one is whole, and only if that holds
+ * no less; one that is too damaged to be opened was made anew by then.
  */
 static int
 rebuild_beside(struct offline *o, const struct steme_store_opts *so)
@@ -335,8 +335,8 @@ main(int argc, char **argv)
 		return EX_USAGE;
 	}
 	what = argv[optind];
-	/* what it does is said by the report; the log's own lines only if they matter */
-	steme_log_set_level(STEME_WARN);
+	/* what it does is said by the report */
+	steme_log_set_level(STEME_ERROR);
 	report_init(&o.rep, o.json);
 	steme_conf_defaults(&o.conf);
 	if ((err = find_paths(&o)) != STEME_OK || (err = check_wal(&o)) != STEME_OK)

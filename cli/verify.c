@@ -98,7 +98,7 @@ missing:
 	return EX_UNAVAILABLE;
 }
 
-/* Does a daemon own this folder?  (It may be starting: then it is waited for by people.) */
+/* Does a daemon own this folder?  It may be one that is still starting. */
 static bool
 daemon_lives(struct cli *c)
 {

@@ -117,4 +117,22 @@ up || fail "up after rebuild"
 is "everything is there after the rebuild" '2.4 mg' sh -c "'$STEME' query drug/y dose --json | jq -r '.results[0].object.value'"
 ok "rebuild online" "$STEME" rebuild
 ok "verify after it" "$STEME" verify
+
+# damage: found with the daemon up and down, named, and never made worse
+"$STEME" import --agent z <(seq 300 | sed 's|.*|z/c&\tn\t&|') --time 2026-01-01 >/dev/null
+segment=$(ls "$D"/wal/segment.*.wal)
+at=$(grep -abo 'concept z/c150$' "$segment" | head -n 1 | cut -d: -f1)
+printf 'X' | dd of="$segment" bs=1 seek="$((at + 9))" conv=notrunc status=none
+is "verify finds a flipped byte" 1 rc "$STEME" verify
+like "and names the place" "$segment, offset [0-9]+" "$STEME" verify
+ok "as JSON, too" sh -c "'$STEME' verify --json | jq -es 'any(.[]; .finding) and (.[-1].problems > 0)'"
+"$STEME" down >/dev/null
+is "with the daemon down, too" 1 rc "$STEME" verify
+is "rebuild refuses to build less" 1 rc "$STEME" rebuild
+is "and leaves the index" 150 sh -c "'$STEME' up >/dev/null; '$STEME' query z/c150 --json | jq -r '.results[0].object.value'; '$STEME' down >/dev/null"
+ok "unless it is told to" "$STEME" rebuild --accept-gaps
+up || fail "up after the rebuild"
+is "what is damaged is gone" 1 rc "$STEME" query z/c150
+is "the rest is there" 151 sh -c "'$STEME' query z/c151 --json | jq -r '.results[0].object.value'"
+is "without a log there is nothing to verify" 66 rc "$STEME" verify --dir "$T/none"
 done_testing
