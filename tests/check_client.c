@@ -491,20 +491,46 @@ START_TEST(requests_of_many_threads_complete_once_each)
 }
 END_TEST
 
-START_TEST(a_lone_submit_goes_out_at_once)
+/* n requests one after the other; the time they took, in milliseconds. */
+static int64_t
+one_by_one(struct steme_aclient *c, int n)
+{
+	int64_t from = steme_mono_us(&steme_clock_system);
+	struct tally tally = { 0 };
+
+	for (int i = 0; i < n; i++) {
+		ck_assert_int_eq(steme_aclient_submit(c, STEME_MSG_PING, "", 0, 0, 0,
+		    tally_one, &tally, NULL), STEME_OK);
+		while (atomic_load(&tally.done) <= i)
+			usleep(100);
+	}
+	ck_assert_int_eq(atomic_load(&tally.ok), n);
+	return (steme_mono_us(&steme_clock_system) - from) / 1000;
+}
+
+START_TEST(a_submit_goes_out_at_once_whatever_else_is_out)
 {
 	struct steme_aclient *c = async(NULL);
+	struct steme_msg_log m = { 0, UINT64_MAX, 0 };
 	struct tally tally = { 0 };
 	struct steme_aclient_stats st;
+	struct steme_buf b = {0};
 
-	for (int i = 0; i < 20; i++) {
-		ck_assert_int_eq(steme_aclient_submit(c, STEME_MSG_STATUS, "", 0, 0, 0,
-		    tally_one, &tally, NULL), STEME_OK);
-		await(&tally.done, i + 1);
-	}
+	/* Alone: this thread writes, nobody is woken, nobody waits for a tick. */
+	ck_assert_int_lt(one_by_one(c, 40), 1500);
 	steme_aclient_stats(c, &st);
 	ck_assert_uint_eq(st.wakeups, 0);
+	/* Among others that take their time: the client's thread is woken. */
+	steme_msg_put_log(&b, &m);
+	for (int i = 0; i < 20; i++)
+		ck_assert_int_eq(steme_aclient_submit(c, STEME_MSG_WATCH, b.data, b.len,
+		    STEME_SUBMIT_STREAM, 0, tally_one, &tally, NULL), STEME_OK);
+	ck_assert_int_lt(one_by_one(c, 40), 1500);
+	steme_aclient_stats(c, &st);
+	ck_assert_uint_gt(st.wakeups, 0);
 	steme_aclient_free(c);
+	ck_assert_int_eq(atomic_load(&tally.done), 20);
+	steme_buf_fini(&b);
 }
 END_TEST
 
@@ -596,7 +622,7 @@ START_TEST(deadlines_are_kept_and_late_answers_dropped)
 	struct tally tally = { 0 };
 	struct steme_aclient_opts o = { .path = D.path, .connections = 1 };
 	struct steme_aclient *c;
-	struct steme_frame h;
+	struct steme_frame h, old, third;
 	struct fake f;
 	int fd;
 
@@ -610,18 +636,27 @@ START_TEST(deadlines_are_kept_and_late_answers_dropped)
 	    tally_one, &tally, NULL), STEME_OK);
 	ck_assert_int_eq(steme_aclient_submit(c, STEME_MSG_STATUS, "", 0, 0, 0,
 	    tally_one, &tally, NULL), STEME_OK);
-	ck_assert(fake_request(fd, &h));
-	await(&tally.late, 1);
-	fake_reply(fd, &h, 0, "late", 4);
-	fake_reply(fd, &h, 0, "twice", 5);
+	ck_assert(fake_request(fd, &old));
 	ck_assert(fake_request(fd, &h));
 	ck_assert_uint_eq(h.type, STEME_MSG_STATUS);
+	await(&tally.late, 1);
+	/* Its place is taken by another, which the late answer must not reach. */
+	ck_assert_int_eq(steme_aclient_submit(c, STEME_MSG_METRICS, "", 0, 0, 0,
+	    tally_one, &tally, NULL), STEME_OK);
+	ck_assert(fake_request(fd, &third));
+	ck_assert_uint_eq(third.req & 0xffff, old.req & 0xffff);
+	fake_reply(fd, &old, 0, "late", 4);
+	fake_reply(fd, &old, 0, "twice", 5);
+	usleep(20000);
+	ck_assert_int_eq(atomic_load(&tally.done), 1);
+	fake_reply(fd, &third, STEME_F_ERROR, "\xfe\xff\xff\xff\0\0", 6);
+	await(&tally.other, 1);
 	fake_reply(fd, &h, STEME_F_MORE, "ab", 2);
 	fake_reply(fd, &h, STEME_F_MORE, "", 0);
 	fake_reply(fd, &h, 0, "cd", 2);
 	await(&tally.ok, 1);
 	ck_assert_uint_eq(atomic_load(&tally.bytes), 4);
-	ck_assert_int_eq(atomic_load(&tally.done), 2);
+	ck_assert_int_eq(atomic_load(&tally.done), 3);
 	/* Its freeing completes what is out. */
 	ck_assert_int_eq(steme_aclient_submit(c, STEME_MSG_PING, "", 0, 0, 0,
 	    tally_one, &tally, NULL), STEME_OK);
@@ -767,7 +802,7 @@ suite(void)
 	tcase_add_checked_fixture(t, up, down);
 	tcase_set_timeout(t, 120);
 	tcase_add_test(t, requests_of_many_threads_complete_once_each);
-	tcase_add_test(t, a_lone_submit_goes_out_at_once);
+	tcase_add_test(t, a_submit_goes_out_at_once_whatever_else_is_out);
 	tcase_add_test(t, a_lost_daemon_fails_what_is_out_and_is_found_again);
 	tcase_add_test(t,
 	    nothing_is_lost_or_told_twice_while_the_daemon_comes_and_goes);

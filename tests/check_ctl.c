@@ -608,6 +608,67 @@ START_TEST(who_does_not_read_does_not_make_the_daemon_swell)
 }
 END_TEST
 
+START_TEST(small_answers_that_nobody_reads_pause_reading_too)
+{
+	uint8_t pad[4000] = { 0 };
+	struct steme_buf b = {0};
+	int fd = raw_connect(&D);
+
+	raw_greet(fd);
+	for (int i = 0; i < 2000; i++) {	/* 8 MB, there and back */
+		steme_sock_header(&b, sizeof(pad), STEME_MSG_PING, 1);
+		steme_buf_put(&b, pad, sizeof(pad));
+	}
+	for (size_t at = 0; at < b.len; ) {
+		ssize_t n = send(fd, b.data + at, b.len - at,
+		    MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (n <= 0) {
+			struct pollfd p = { fd, POLLOUT, 0 };
+
+			if (poll(&p, 1, 300) <= 0)
+				break;
+			continue;
+		}
+		at += (size_t)n;
+	}
+	ck_assert_uint_lt(stats().requests, 1000);
+	ck_assert_uint_eq(stats().overflows, 0);
+	close(fd);
+	steme_buf_fini(&b);
+}
+END_TEST
+
+START_TEST(no_more_is_taken_in_hand_than_the_limit)
+{
+	struct steme_ctl_opts o = { .owner = (uid_t)-1, .max_inflight = 4 };
+	struct steme_msg_log m = { 0, UINT64_MAX, 0 };
+	struct steme_buf b = {0};
+	struct steme_frame f;
+	int fd;
+
+	again(&o);
+	fd = raw_connect(&D);
+	raw_greet(fd);
+	steme_msg_put_log(&b, &m);
+	for (unsigned i = 0; i < 20; i++)
+		raw_frame(fd, STEME_MSG_WATCH, 0, i, b.data, b.len);
+	for (int i = 0; i < 100 && stats().requests < 5; i++)
+		usleep(10000);
+	usleep(50000);
+	ck_assert_uint_eq(stats().requests, 5);	/* HELLO, and four */
+	/* One that ends makes place for the next. */
+	must_claim(D.g.s, &D.g.ann, "a", "p", "v", T0);
+	for (int i = 0; i < 4; i++) {
+		steme_buf_clear(&b);
+		ck_assert(raw_answer(fd, &f, &b));
+		ck_assert_uint_eq(f.flags, STEME_F_REPLY | STEME_F_MORE);
+	}
+	close(fd);
+	steme_buf_fini(&b);
+}
+END_TEST
+
 START_TEST(a_long_answer_comes_in_frames)
 {
 	struct steme_client *c = client(&D, STEME_ROLE_NONE);
@@ -742,16 +803,23 @@ END_TEST
 
 START_TEST(a_client_that_sends_no_more_still_gets_its_answers)
 {
+	struct made m = make_claim(&D.g.ann, "slow", "p", "v", T0);
+	struct steme_buf b = {0};
 	int fd = raw_connect(&D);
 	struct steme_frame f;
 
+	atomic_store(&D.g.commit_us, 50000);
 	raw_greet(fd);
-	raw_frame(fd, STEME_MSG_STATUS, 0, 1, "", 0);
+	steme_msg_put_puts(&b, 1);
+	put_made(&b, &m);
+	raw_frame(fd, STEME_MSG_PUT, 0, 1, b.data, b.len);
 	raw_frame(fd, STEME_MSG_PING, 0, 2, "", 0);
 	shutdown(fd, SHUT_WR);
 	ck_assert_int_eq(raw_error(fd, &f), STEME_OK);
 	ck_assert_int_eq(raw_error(fd, &f), STEME_OK);
 	raw_is_closed(fd);
+	made_free(&m);
+	steme_buf_fini(&b);
 }
 END_TEST
 
@@ -765,6 +833,7 @@ START_TEST(closing_answers_what_is_in_hand)
 	uint64_t seen = stats().requests;
 	int answered = 0;
 
+	atomic_store(&D.g.commit_us, 100000);
 	steme_msg_put_puts(&b, 1);
 	put_made(&b, &m);
 	for (int i = 0; i < 100; i++)
@@ -895,6 +964,8 @@ suite(void)
 	tcase_add_test(t, too_many_connections_are_told_so);
 	tcase_add_test(t, requests_in_hand_are_bounded_and_none_is_lost);
 	tcase_add_test(t, who_does_not_read_does_not_make_the_daemon_swell);
+	tcase_add_test(t, small_answers_that_nobody_reads_pause_reading_too);
+	tcase_add_test(t, no_more_is_taken_in_hand_than_the_limit);
 	tcase_add_test(t, a_long_answer_comes_in_frames);
 	tcase_add_test(t, too_much_unread_ends_the_connection);
 	suite_add_tcase(s, t);

@@ -22,6 +22,7 @@ struct rig {
 	struct steme_service *svc;
 	struct steme_key ann, bob;
 	atomic_int stops;
+	atomic_uint commit_us;		/* a commit takes at least this long */
 	char keys[96];
 };
 
@@ -46,6 +47,7 @@ rig_commit(void *arg, const struct steme_commit_item *items, size_t n)
 	struct rig *r = arg;
 	struct steme_service *svc = __atomic_load_n(&r->svc, __ATOMIC_ACQUIRE);
 
+	usleep(atomic_load(&r->commit_us));
 	(void)items;
 	(void)n;
 	if (svc != NULL)
