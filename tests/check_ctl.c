@@ -801,24 +801,37 @@ START_TEST(watchers_that_vanish_leave_nothing_behind)
 }
 END_TEST
 
+/* A PUT long enough for a worker, so that another thread than the connection's answers. */
+static void
+put_five(struct steme_buf *b)
+{
+	steme_msg_put_puts(b, 5);
+	for (int i = 0; i < 5; i++) {
+		char v[8];
+		struct made m;
+
+		snprintf(v, sizeof(v), "%d", i);
+		m = make_claim(&D.g.ann, "slow", "p", v, T0);
+		put_made(b, &m);
+		made_free(&m);
+	}
+}
+
 START_TEST(a_client_that_sends_no_more_still_gets_its_answers)
 {
-	struct made m = make_claim(&D.g.ann, "slow", "p", "v", T0);
 	struct steme_buf b = {0};
 	int fd = raw_connect(&D);
 	struct steme_frame f;
 
 	atomic_store(&D.g.commit_us, 50000);
 	raw_greet(fd);
-	steme_msg_put_puts(&b, 1);
-	put_made(&b, &m);
+	put_five(&b);
 	raw_frame(fd, STEME_MSG_PUT, 0, 1, b.data, b.len);
 	raw_frame(fd, STEME_MSG_PING, 0, 2, "", 0);
 	shutdown(fd, SHUT_WR);
 	ck_assert_int_eq(raw_error(fd, &f), STEME_OK);
 	ck_assert_int_eq(raw_error(fd, &f), STEME_OK);
 	raw_is_closed(fd);
-	made_free(&m);
 	steme_buf_fini(&b);
 }
 END_TEST
@@ -828,14 +841,12 @@ START_TEST(closing_answers_what_is_in_hand)
 	struct steme_client *c = client(&D, STEME_ROLE_WRITER);
 	struct steme_buf b = {0};
 	struct steme_answer a;
-	struct made m = make_claim(&D.g.ann, "last", "p", "v", T0);
 	uint64_t req[101];
 	uint64_t seen = stats().requests;
 	int answered = 0;
 
 	atomic_store(&D.g.commit_us, 100000);
-	steme_msg_put_puts(&b, 1);
-	put_made(&b, &m);
+	put_five(&b);
 	for (int i = 0; i < 100; i++)
 		ck_assert_int_eq(steme_client_submit(c, STEME_MSG_STATUS, "", 0,
 		    &req[i]), 0);
@@ -854,7 +865,6 @@ START_TEST(closing_answers_what_is_in_hand)
 	    STEME_ECONN);
 	steme_client_close(c);
 	steme_buf_fini(&b);
-	made_free(&m);
 }
 END_TEST
 
