@@ -495,11 +495,13 @@ START_TEST(what_is_kept_is_what_would_be_made_anew)
 		for (size_t n = 0; n < N; n++) {
 			all[n] = random_sample(n + 1);
 			add(g, &all[n]);
-			if (below(10) == 0) {	/* known earlier elsewhere */
+			if (below(3) == 0) {	/* known earlier elsewhere */
 				struct sample *s = &all[below((unsigned)n + 1)];
 
-				if (s->r.hlc >= UINT64_C(5) << 16)
-					s->r.hlc -= UINT64_C(5) << 16;
+				uint64_t hlc = steme_hlc_from_us(below(30) * DAY);
+
+				if (hlc < s->r.hlc)
+					s->r.hlc = hlc;
 				add(g, s);
 			}
 			if (below(3) == 0)

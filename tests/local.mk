@@ -149,6 +149,13 @@ THREAD_CHECKS += check_world
 check_world_SOURCES = %D%/check_world.c
 check_world_CPPFLAGS = $(CHECK_CPPFLAGS)
 check_world_LDADD = $(STORE_TEST_LIBS)
+check_PROGRAMS += check_lens_memory
+TESTS += check_lens_memory
+check_lens_memory_SOURCES = %D%/check_lens_memory.c
+check_lens_memory_CPPFLAGS = $(CHECK_CPPFLAGS)
+check_lens_memory_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc -Wl,--wrap=calloc \
+	-Wl,--wrap=realloc
+check_lens_memory_LDADD = $(STORE_TEST_LIBS)
 TESTS += %D%/lens_reference.sh %D%/lens_integers.sh
 EXTRA_DIST += %D%/lens_reference.sh %D%/lens_integers.sh
 EXTRA_DIST += %D%/lens_reference.py %D%/vectors/lenses.json
