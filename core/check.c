@@ -179,6 +179,8 @@ visit(void *arg, const struct steme_wal_rec *rec, const struct steme_wal_pos *po
 
 	if (rec->lsn > c->target)
 		return STEME_FEED_STOP;
+	if (c->o->stop != NULL && c->o->stop(c->o->arg))
+		return STEME_ECANCELED;
 	if (pos->segment != c->segment) {
 		c->segment = pos->segment;
 		c->rep->segments++;

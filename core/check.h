@@ -27,6 +27,9 @@ struct steme_check_opts {
 	unsigned threads;	/* 0: number of CPUs */
 	void (*finding)(void *arg, const struct steme_finding *f);
 	void (*progress)(void *arg, unsigned permille);
+	/* Asked for every record and entry; true: give up with STEME_ECANCELED.  May be
+	 * NULL. */
+	bool (*stop)(void *arg);
 	void *arg;
 };
 

@@ -428,9 +428,14 @@ each(struct steme_checkrun *c, char family, void (*f)(struct steme_checkrun *c,
 	    family != 0 ? to.b : NULL, family != 0 ? to.n : 0, false, &it);
 	if (err != STEME_OK)
 		return err;
-	while ((err = c->ix->ops->iter_next(c->ix, &it)) == STEME_OK)
+	while ((err = c->ix->ops->iter_next(c->ix, &it)) == STEME_OK) {
+		if (c->o->stop != NULL && c->o->stop(c->o->arg)) {
+			err = STEME_ECANCELED;
+			break;
+		}
 		if (it.klen > 0)
 			f(c, &it, st);
+	}
 	c->ix->ops->iter_close(c->ix, &it);
 	return err == STEME_ENOTFOUND ? STEME_OK : err;
 }

@@ -22,8 +22,10 @@ struct work {
 };
 
 static bool
-unwanted(const struct work *w)
+unwanted(void *arg)
 {
+	const struct work *w = arg;
+
 	return atomic_load(&w->r->gone) || atomic_load(&w->s->stopping);
 }
 
@@ -102,7 +104,8 @@ static int
 verify(struct work *w, uint64_t n[STEME_WORK_NUMBERS], struct steme_why *why)
 {
 	struct steme_check_opts o = { .skip_signatures = w->skip_signatures,
-	    .finding = on_finding, .progress = on_progress, .arg = w };
+	    .finding = on_finding, .progress = on_progress,
+	    .stop = unwanted, .arg = w };
 	struct steme_check_report rep = {0};
 	int err = steme_store_verify(w->s->o.store, &o, &rep, why);
 

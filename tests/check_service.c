@@ -717,6 +717,26 @@ START_TEST(verify_rebuild_and_compact_report)
 }
 END_TEST
 
+START_TEST(a_verify_that_nobody_waits_for_ends_early)
+{
+	struct steme_msg_work m;
+	struct ask a;
+	size_t text = sizeof("verify could not finish: ") - 1;
+
+	fill(20, 100);
+	ask_init(&a, STEME_ROLE_ADMIN, STEME_MSG_VERIFY, "\0", 1);
+	atomic_store(&a.r.gone, true);
+	steme_service_handle(G.svc, &a.r);
+	ask_wait(&a);
+	ck_assert_int_eq(steme_msg_get_work(&m, a.all.data, a.all.len), STEME_OK);
+	ck_assert_int_eq(m.tag, STEME_WORK_REPORT);
+	ck_assert_int_eq(m.err, STEME_ECANCELED);
+	ck_assert_uint_gt(m.text.n, text);
+	ck_assert_uint_lt(m.n[1], 20);
+	ask_fini(&a);
+}
+END_TEST
+
 START_TEST(requests_in_hand_are_answered_before_the_service_goes)
 {
 	struct ask a[30];
@@ -771,6 +791,7 @@ suite(void)
 	tcase_add_test(t, a_stream_waits_while_there_is_no_room);
 	tcase_add_test(t, a_watcher_sees_what_is_committed_and_can_be_cancelled);
 	tcase_add_test(t, verify_rebuild_and_compact_report);
+	tcase_add_test(t, a_verify_that_nobody_waits_for_ends_early);
 	tcase_add_test(t, requests_in_hand_are_answered_before_the_service_goes);
 	suite_add_tcase(s, t);
 	return s;
