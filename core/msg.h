@@ -40,7 +40,7 @@ struct steme_msg_put_item {
 	struct steme_sig sig;
 };
 #define STEME_BATCH_BYTES_MAX	(64 << 10)	/* of a batch object on the wire */
-/* BATCH: a batch object, its signature, its whole id list, and members (any subset). */
+/* BATCH: a batch object, its signature, its whole id list, any of its members. */
 struct steme_msg_batch {
 	struct steme_str bytes;
 	struct steme_sig sig;
@@ -134,7 +134,9 @@ void steme_msg_put_record(struct steme_buf *b, const struct steme_record *r);
 int steme_msg_next_record(struct steme_rd *r, struct steme_record *rec);
 
 /* VERIFY and REBUILD: progress and findings in MORE frames, then the report. */
-enum steme_work_tag { STEME_WORK_PROGRESS = 1, STEME_WORK_FINDING = 2, STEME_WORK_REPORT = 3 };
+enum steme_work_tag {
+	STEME_WORK_PROGRESS = 1, STEME_WORK_FINDING = 2, STEME_WORK_REPORT = 3
+};
 #define STEME_WORK_NUMBERS	9
 struct steme_msg_work {
 	enum steme_work_tag tag;

@@ -9,9 +9,11 @@
 #include "tests/service_util.h"
 
 #include <errno.h>
+#include <grp.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 struct served {
 	struct rig g;
@@ -66,6 +68,27 @@ client(const struct served *d, enum steme_role role)
 
 	ck_assert_msg(err == STEME_OK, "%s: %s", steme_errname(err), why.text);
 	return c;
+}
+
+/* A child as uid with these groups asks for a role; its exit status is the role. */
+static inline int
+role_of(const struct served *d, uid_t uid, const gid_t *groups, size_t n)
+{
+	pid_t pid = fork();
+	int status;
+
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0) {
+		struct steme_client *c;
+
+		if (setgroups(n, groups) != 0 || setgid(uid) != 0 || setuid(uid) != 0 ||
+		    steme_client_open(&c, d->path, STEME_ROLE_NONE, NULL) != STEME_OK)
+			_exit(99);
+		_exit((int)steme_client_welcome(c)->role);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert(WIFEXITED(status));
+	return WEXITSTATUS(status);
 }
 
 /* ---- bytes by hand ---- */

@@ -220,18 +220,25 @@ check_service_SOURCES = %D%/check_service.c %D%/faultio.c
 check_service_CPPFLAGS = $(CHECK_CPPFLAGS)
 check_service_LDADD = $(STORE_TEST_LIBS)
 
-EXTRA_DIST += %D%/ctl_util.h
-check_PROGRAMS += check_ctl
-TESTS += check_ctl
+EXTRA_DIST += %D%/ctl_util.h %D%/fake_daemon.h
+check_PROGRAMS += check_ctl check_ctl_load
+TESTS += check_ctl check_ctl_load
+check_ctl_load_SOURCES = %D%/check_ctl_load.c %D%/faultio.c $(CTL_FILES)
+check_ctl_load_CPPFLAGS = $(CHECK_CPPFLAGS)
+check_ctl_load_LDADD = $(STORE_TEST_LIBS)
 check_ctl_SOURCES = %D%/check_ctl.c %D%/faultio.c $(CTL_FILES)
 check_ctl_CPPFLAGS = $(CHECK_CPPFLAGS)
 check_ctl_LDADD = $(STORE_TEST_LIBS)
-check_PROGRAMS += check_client
-TESTS += check_client
+check_PROGRAMS += check_client check_client_async
+TESTS += check_client check_client_async
+check_client_async_SOURCES = %D%/check_client_async.c %D%/faultio.c $(CTL_FILES)
+check_client_async_CPPFLAGS = $(CHECK_CPPFLAGS)
+check_client_async_LDADD = $(STORE_TEST_LIBS)
 check_client_SOURCES = %D%/check_client.c %D%/faultio.c $(CTL_FILES)
 check_client_CPPFLAGS = $(CHECK_CPPFLAGS)
 check_client_LDADD = $(STORE_TEST_LIBS)
-THREAD_CHECKS += check_service check_ctl check_client
+THREAD_CHECKS += check_service check_ctl check_ctl_load
+THREAD_CHECKS += check_client check_client_async
 
 
 # --- mount
