@@ -18,6 +18,7 @@
 
 struct inode {
 	bool dir;
+	ino_t number;
 	uint8_t *data, *disk;	/* cap bytes each; zero behind their length */
 	uint8_t *dirty;		/* a byte per sector */
 	size_t cap, len, disk_len;
@@ -104,6 +105,7 @@ new_inode(struct faultio *f, bool dir)
 	f->inodes = must(realloc(f->inodes,
 	    (f->ninodes + 1) * sizeof(f->inodes[0])));
 	f->inodes[f->ninodes++] = i;
+	i->number = f->ninodes;
 	return i;
 }
 
@@ -466,13 +468,11 @@ fio_syncdir(struct steme_io *io, const char *path)
 }
 
 static void
-fill_stat(struct faultio *f, const struct inode *i, struct stat *st)
+fill_stat(const struct inode *i, struct stat *st)
 {
 	memset(st, 0, sizeof(*st));
 	st->st_dev = 1;
-	for (size_t k = 0; k < f->ninodes; k++)
-		if (f->inodes[k] == i)
-			st->st_ino = k + 1;
+	st->st_ino = i->number;
 	st->st_mode = i->dir ? S_IFDIR | 0750 : S_IFREG | 0640;
 	st->st_size = (off_t)i->len;
 	st->st_nlink = 1;
@@ -488,7 +488,7 @@ fio_stat(struct steme_io *io, const char *path, struct stat *st)
 	if (err == STEME_OK && n->now == NULL)
 		err = STEME_ENOTFOUND;
 	if (err == STEME_OK)
-		fill_stat(f, n->now, st);
+		fill_stat(n->now, st);
 	return end(f, err);
 }
 
@@ -502,7 +502,7 @@ fio_fstat(struct steme_io *io, int fd, struct stat *st)
 	if (err == STEME_OK && i == NULL)
 		err = STEME_EIO;
 	if (err == STEME_OK)
-		fill_stat(f, i, st);
+		fill_stat(i, st);
 	return end(f, err);
 }
 
