@@ -90,6 +90,11 @@ check_keyring_LDADD = $(BASE_TEST_LIBS)
 
 # --- log
 EXTRA_DIST += %D%/wal_util.h
+check_PROGRAMS += check_wal
+TESTS += check_wal
+check_wal_SOURCES = %D%/check_wal.c %D%/faultio.c
+check_wal_CPPFLAGS = $(CHECK_CPPFLAGS)
+check_wal_LDADD = $(STORE_TEST_LIBS)
 check_PROGRAMS += check_wal_damage
 TESTS += check_wal_damage
 check_wal_damage_SOURCES = %D%/check_wal_damage.c %D%/faultio.c
