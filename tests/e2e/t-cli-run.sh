@@ -25,10 +25,10 @@ is "HTTP answers" 200 curl -s -o /dev/null -w '%{http_code}' "http://127.0.0.1:$
 # nothing of the caller is held: a pipe that `up` got is closed when `up` ends
 "$STEME" down >/dev/null
 is "up holds no descriptor of its caller" done \
-    timeout 20 sh -c "'$STEME' up --dir '$D' | cat >/dev/null; echo done"
+    timeout 20 sh -c "exec 7>'$T/held'; '$STEME' up --dir '$D' | cat >/dev/null; echo done"
 fs=$(pid_of stemefs)
 is "the daemon has only its own descriptors" 0 \
-    sh -c "ls -l /proc/$fs/fd | grep -c 'pipe:.*$T\|/dev/pts' || true"
+    sh -c "ls -l /proc/$fs/fd /proc/$(pid_of stemedb-api)/fd | grep -c '$T/held\|/dev/pts' || true"
 is "it leads a session of its own" "$fs" sh -c "ps -o sid= -p $fs | tr -d ' '"
 is "its folder is /" / readlink "/proc/$fs/cwd"
 
