@@ -94,7 +94,7 @@ libsteme_store_a_SOURCES += %D%/lens_skeptic.c %D%/lens_constraints.c
 
 
 # --- store: store, replay, rebuild, verify
-libsteme_store_a_SOURCES += %D%/store.c %D%/store.h %D%/store_impl.h
+libsteme_store_a_SOURCES += %D%/store.c %D%/store.h %D%/store_impl.h %D%/gen.c
 libsteme_store_a_SOURCES += %D%/intake.c %D%/queue.c %D%/stage.c
 libsteme_store_a_SOURCES += %D%/commit.c %D%/commit_impl.h %D%/publish.c
 libsteme_store_a_SOURCES += %D%/apply.c %D%/apply.h %D%/known.c

@@ -126,6 +126,7 @@ struct steme_store {
 int steme_store_new(struct steme_store **out, const struct steme_store_opts *o);
 void steme_store_free(struct steme_store *s);
 void steme_store_count_lost(struct steme_store *s);
+/* ---- gen.c ---- */
 struct steme_gen *steme_gen_get(struct steme_store *s);
 void steme_gen_put(struct steme_gen *g);
 /* Opens the LevelDB folder dir as a generation. */
@@ -133,6 +134,7 @@ int steme_gen_open(struct steme_gen **out, const struct steme_store *s,
     const char *dir, struct steme_why *why);
 /* The same around an index that stays the caller's. */
 int steme_gen_borrow(struct steme_gen **out, struct steme_index *ix);
+/* ---- queue.c, store.c ---- */
 /* Becomes the leader, whatever is queued; the queue waits until it is given up. */
 void steme_lead_acquire(struct steme_store *s);
 void steme_lead_release(struct steme_store *s);

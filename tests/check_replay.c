@@ -4,6 +4,7 @@
  * changed, tables gone.  Whatever they hold, the store has everything.
  */
 #include "config.h"
+#include "core/crc.h"
 #include "tests/store_util.h"
 
 #include <dirent.h>
@@ -205,6 +206,146 @@ START_TEST(a_hole_in_leveldbs_log_is_filled_from_ours)
 }
 END_TEST
 
+START_TEST(whole_blocks_missing_in_leveldbs_log_are_no_loss)
+{
+	struct steme_store_stats st;
+	unsigned gaps = 0, rebuilds = 0;
+	const off_t block = 32768;
+	char path[512];
+	off_t len;
+
+	restore();
+	len = largest(P.kv, ".log", path);
+	for (off_t at = 0; at + 2 * block < len; at += block) {
+		restore();
+		largest(P.kv, ".log", path);
+		zero(path, at, (size_t)block);
+		all_is_there(&st);
+		gaps += st.applied_gaps > 0;
+		rebuilds += st.replayed_records == good.lsn;
+	}
+	/* either LevelDB has noticed, or the numbers of the batches tell */
+	if (getenv("V") != NULL)
+		fprintf(stderr, "%u gaps, %u rebuilds\n", gaps, rebuilds);
+	ck_assert_uint_gt(gaps + rebuilds, 3);
+}
+END_TEST
+
+/* ---- LevelDB's log, taken apart: blocks of 32 KiB, fragments of 7 bytes and data ---- */
+
+struct logical {
+	uint8_t *data;
+	size_t n;
+};
+
+static size_t
+read_leveldb_log(const char *path, struct logical *out, size_t max)
+{
+	static uint8_t buf[4 << 20];
+	int fd = open(path, O_RDONLY);
+	ssize_t len = read(fd, buf, sizeof(buf));
+	size_t n = 0, at = 0;
+
+	close(fd);
+	ck_assert_int_gt(len, 0);
+	while (at + 7 <= (size_t)len) {
+		size_t left = 32768 - at % 32768;
+		size_t k = buf[at + 4] | (size_t)buf[at + 5] << 8;
+		uint8_t type = buf[at + 6];
+
+		if (left < 7) {
+			at += left;
+			continue;
+		}
+		if (type == 0)
+			break;
+		if (type == 1 || type == 2) {
+			ck_assert_uint_lt(n, max);
+			out[n++] = (struct logical){ NULL, 0 };
+		}
+		out[n - 1].data = realloc(out[n - 1].data, out[n - 1].n + k);
+		memcpy(out[n - 1].data + out[n - 1].n, buf + at + 7, k);
+		out[n - 1].n += k;
+		at += 7 + k;
+	}
+	return n;
+}
+
+static void
+put_fragment(int fd, uint8_t type, const uint8_t *data, size_t n)
+{
+	uint8_t h[7] = { 0, 0, 0, 0, (uint8_t)n, (uint8_t)(n >> 8), type };
+	uint32_t crc = steme_crc32c(steme_crc32c(0, &type, 1), data, n);
+
+	crc = (crc >> 15 | crc << 17) + 0xa282ead8u;
+	for (int i = 0; i < 4; i++)
+		h[i] = (uint8_t)(crc >> 8 * i);
+	ck_assert_int_eq(write(fd, h, 7), 7);
+	ck_assert_int_eq(write(fd, data, n), (ssize_t)n);
+}
+
+/* The same log without records [from, to): batches that are gone without a trace. */
+static void
+write_leveldb_log(const char *path, const struct logical *r, size_t n, size_t from,
+    size_t to)
+{
+	static const uint8_t zeros[7];
+	int fd = open(path, O_WRONLY | O_TRUNC);
+	size_t at = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		size_t done = 0;
+
+		if (i >= from && i < to)
+			continue;
+		do {
+			size_t left = 32768 - at % 32768, k;
+			bool first = done == 0, last;
+
+			if (left < 7) {
+				ck_assert_int_eq(write(fd, zeros, left),
+				    (ssize_t)left);
+				at += left;
+				continue;
+			}
+			k = r[i].n - done < left - 7 ? r[i].n - done : left - 7;
+			last = done + k == r[i].n;
+			put_fragment(fd, first ? last ? 1 : 2 : last ? 4 : 3,
+			    r[i].data + done, k);
+			done += k;
+			at += 7 + k;
+		} while (done < r[i].n);
+	}
+	close(fd);
+}
+
+START_TEST(batches_that_vanished_without_a_trace_are_noticed_by_their_numbers)
+{
+	static struct logical r[2000];
+	struct steme_store_stats st;
+	char path[512];
+	size_t n;
+
+	restore();
+	largest(P.kv, ".log", path);
+	n = read_leveldb_log(path, r, 2000);
+	ck_assert_uint_gt(n, 300);
+	for (size_t i = 0; i < 12; i++) {
+		size_t from = 5 + i * (n / 13), to = from + 1 + i * 3;
+
+		restore();
+		largest(P.kv, ".log", path);
+		write_leveldb_log(path, r, n, from, to);
+		all_is_there(&st);
+		ck_assert_uint_eq(st.applied_gaps, 1);
+		ck_assert_uint_gt(st.replayed_records, 0);
+		ck_assert_uint_lt(st.replayed_records, good.lsn);
+	}
+	for (size_t i = 0; i < n; i++)
+		free(r[i].data);
+}
+END_TEST
+
 START_TEST(a_log_of_leveldb_that_was_cut_is_made_up_from_ours)
 {
 	struct steme_store_stats st;
@@ -278,6 +419,9 @@ suite(void)
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, an_intact_copy_needs_no_replay);
 	tcase_add_test(t, a_hole_in_leveldbs_log_is_filled_from_ours);
+	tcase_add_test(t, whole_blocks_missing_in_leveldbs_log_are_no_loss);
+	tcase_add_test(t,
+	    batches_that_vanished_without_a_trace_are_noticed_by_their_numbers);
 	tcase_add_test(t, a_log_of_leveldb_that_was_cut_is_made_up_from_ours);
 	tcase_add_test(t, changed_bytes_of_leveldbs_log_are_no_wrong_answers);
 	tcase_add_loop_test(t, a_damaged_index_is_rebuilt_from_the_log, 0, 4);
