@@ -4,6 +4,8 @@ EXTRA_DIST += %D%/wire-protocol.md
 EXTRA_DIST += %D%/object-format.md
 EXTRA_DIST += %D%/views.md
 EXTRA_DIST += %D%/index-keys.md
+EXTRA_DIST += %D%/architecture.md
+EXTRA_DIST += %D%/locking.md
 
 dist_man_MANS += %D%/man/steme.1 %D%/man/stemefs.8
 EXTRA_DIST += %D%/lenses.md
