@@ -90,6 +90,11 @@ check_keyring_LDADD = $(BASE_TEST_LIBS)
 
 # --- log
 EXTRA_DIST += %D%/wal_util.h
+check_PROGRAMS += check_walrec
+TESTS += check_walrec
+check_walrec_SOURCES = %D%/check_walrec.c
+check_walrec_CPPFLAGS = $(CHECK_CPPFLAGS)
+check_walrec_LDADD = $(STORE_TEST_LIBS)
 check_PROGRAMS += check_wal
 TESTS += check_wal
 check_wal_SOURCES = %D%/check_wal.c %D%/faultio.c
