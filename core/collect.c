@@ -14,6 +14,11 @@
 
 #define CHUNK_FIRST	(16u << 10)
 #define CHUNK_NEXT	(120u << 10)
+/* All marks of a concept are looked at if they are so few, or so many a claim. */
+#define MARKS_FEW	200
+#define MARKS_SEEK	20
+/* The longest rest of a mark's key behind the assertion: agent, time, id. */
+#define MARK_TAIL	(2 * STEME_ID_LEN + 8)
 
 struct chunk {
 	struct chunk *next;
@@ -41,6 +46,7 @@ struct collect {
 	struct steme_str *names;	/* the concepts to look at */
 	size_t nnames;
 	struct raws claims, marks;
+	size_t limit;			/* scan() gives up after so many; 0: never */
 };
 
 static void *
@@ -155,7 +161,7 @@ static int
 scan(struct collect *c, const struct steme_keybuf *from, const struct steme_keybuf *to,
     uint32_t name)
 {
-	size_t skip = 1 + c->names[name].n + 1;
+	size_t skip = 1 + c->names[name].n + 1, n = 0;
 	struct steme_iter it;
 	int err;
 
@@ -163,9 +169,14 @@ scan(struct collect *c, const struct steme_keybuf *from, const struct steme_keyb
 	    false, &it);
 	if (err != STEME_OK)
 		return err;
-	while ((err = c->ix->ops->iter_next(c->ix, &it)) == STEME_OK)
-		if ((err = keep(c, &it, skip, name)) != STEME_OK)
+	while ((err = c->ix->ops->iter_next(c->ix, &it)) == STEME_OK) {
+		if (c->limit != 0 && ++n > c->limit)
+			err = STEME_ETOOBIG;
+		else
+			err = keep(c, &it, skip, name);
+		if (err != STEME_OK)
 			break;
+	}
 	c->ix->ops->iter_close(c->ix, &it);
 	return err == STEME_ENOTFOUND ? STEME_OK : err;
 }
@@ -177,6 +188,55 @@ scan_predicate(struct collect *c, uint32_t name, struct steme_str predicate)
 
 	steme_key_range_predicate(&from, &to, c->names[name], predicate);
 	return scan(c, &from, &to, name);
+}
+
+/* The marks of one kind ('r' or 'v') on one claim. */
+static int
+scan_marks_on(struct collect *c, uint32_t name, const struct steme_id *id, char kind)
+{
+	static const struct steme_id zero;
+	struct steme_keybuf from, to;
+
+	if (kind == 'r') {
+		steme_key_retraction(&from, c->names[name], id, &zero);
+		from.n -= STEME_ID_LEN;
+	} else {
+		steme_key_vote(&from, c->names[name], id, &zero, 0, &zero);
+		from.n -= 2 * STEME_ID_LEN + 8;
+	}
+	/* up to and with every key that begins so: what follows is shorter than this */
+	to = from;
+	memset(to.b + to.n, 0xff, MARK_TAIL);
+	to.n += MARK_TAIL;
+	return scan(c, &from, &to, name);
+}
+
+/*
+ * Marks of the claims found under this name, from claims.v[first] on.  Mostly there are
+ * few, and one look at all marks of the concept is the cheapest.  Where a concept has been
+ * voted on a lot and few of its claims are asked for, each of these has its own range.
+ */
+static int
+find_marks(struct collect *c, uint32_t name, size_t first)
+{
+	size_t before = c->marks.n, claims = c->claims.n - first;
+	struct steme_keybuf from, to;
+	int err;
+
+	steme_key_range_marks(&from, &to, c->names[name]);
+	c->limit = MARKS_FEW + claims * MARKS_SEEK;
+	err = scan(c, &from, &to, name);
+	c->limit = 0;
+	if (err != STEME_ETOOBIG)
+		return err;
+	c->marks.n = before;
+	err = STEME_OK;
+	for (size_t i = first; i < first + claims && err == STEME_OK; i++) {
+		err = scan_marks_on(c, name, &c->claims.v[i].r.id, 'r');
+		if (err == STEME_OK)
+			err = scan_marks_on(c, name, &c->claims.v[i].r.id, 'v');
+	}
+	return err;
 }
 
 /* Assertions and marks of one concept; marks only if there is something to mark. */
@@ -200,8 +260,7 @@ find(struct collect *c, uint32_t name, struct steme_str predicate, bool constrai
 	}
 	if (err != STEME_OK || c->claims.n == before)
 		return err;
-	steme_key_range_marks(&from, &to, c->names[name]);
-	return scan(c, &from, &to, name);
+	return find_marks(c, name, before);
 }
 
 static bool

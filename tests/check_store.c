@@ -4,6 +4,8 @@
 #include "core/store_impl.h"
 #include "tests/store_util.h"
 
+#include <sys/stat.h>
+
 #include <sched.h>
 
 static struct place P;
@@ -523,6 +525,38 @@ START_TEST(retractions_votes_and_supersessions_are_settled)
 }
 END_TEST
 
+START_TEST(a_concept_with_a_great_many_votes_is_collected_alike)
+{
+	struct steme_store *s = fresh(_i);
+	struct steme_id a = must_claim(s, &ann, "c", "p", "1", T0 - 30);
+	struct steme_id b = must_claim(s, &ann, "c", "q", "2", T0 - 20);
+	struct steme_cands c, all;
+	struct steme_key k;
+	int64_t sum = 0;
+
+	must_write(s, make_retraction(&ann, "c", &b, T0));
+	for (int i = 0; i < 300; i++) {
+		key_of(&k, (uint8_t)(i % 200));
+		must_write(s, make_vote(&k, "c", i % 3 ? &b : &a, 1 + i, T0 + i));
+	}
+	c = collect(s, "c", "p");
+	all = collect(s, "c", NULL);
+	for (size_t i = 0; i < 2; i++)
+		sum += all.groups[i].c[0].votes;
+	ck_assert_int_gt(sum, 1000);
+	ck_assert_uint_eq(c.groups[0].version, all.groups[0].version);
+	ck_assert_int_eq(c.groups[0].c[0].votes, all.groups[0].c[0].votes);
+	steme_cands_fini(&c);
+	c = collect(s, "c", "q");
+	ck_assert_uint_eq(c.groups[0].counting, 0);
+	ck_assert_uint_eq(c.groups[0].version, all.groups[1].version);
+	ck_assert_int_eq(c.groups[0].c[0].votes, all.groups[1].c[0].votes);
+	steme_cands_fini(&c);
+	steme_cands_fini(&all);
+	done_with(s);
+}
+END_TEST
+
 START_TEST(a_view_has_the_version_of_what_it_depends_on)
 {
 	struct steme_store *s = fresh(_i);
@@ -862,6 +896,98 @@ START_TEST(an_index_that_is_gone_is_built_again)
 }
 END_TEST
 
+START_TEST(a_swap_of_folders_that_was_cut_in_two_is_healed)
+{
+	struct steme_store *s = fresh(0);
+	struct steme_store_stats st;
+	char old[128], new[128];
+
+	fill(s, 30, "one");
+	steme_store_close(s);
+	/* between the two renames of a file system that cannot exchange */
+	snprintf(old, sizeof(old), "%s.old", P.kv);
+	snprintf(new, sizeof(new), "%s.new", P.kv);
+	ck_assert_int_eq(rename(P.kv, old), 0);
+	ck_assert_int_eq(mkdir(new, 0750), 0);
+	s = place_open(&P);
+	steme_store_stats(s, &st);
+	ck_assert_uint_eq(st.replayed_records, 0);
+	ck_assert_int_eq(access(P.kv, F_OK), 0);
+	ck_assert_int_ne(access(old, F_OK), 0);
+	ck_assert_int_eq(steme_store_rebuild_online(s, NULL), STEME_OK);
+	done_with(s);
+}
+END_TEST
+
+/* Replication writes these: an object that another node recorded earlier. */
+static void
+log_envelope(const struct steme_id *id, uint64_t hlc, uint64_t node)
+{
+	struct steme_wal_opts o = {0};
+	struct steme_record r = { .hlc = hlc, .node = node,
+	    .sigkind = STEME_SIG_OWN, .id = *id };
+	struct steme_wal_rec rec = { .type = STEME_WAL_ENVELOPE, .hlc = hlc };
+	struct steme_why why = { "" };
+	struct steme_buf b = {0};
+	struct steme_wal *w;
+
+	ck_assert_int_eq(steme_segments_local(&o.segments, &steme_io_posix, P.wal, false,
+	    &why), STEME_OK);
+	ck_assert_msg(steme_wal_open(&w, &o, &why) == STEME_OK, "%s", why.text);
+	steme_record_encode(&b, &r);
+	rec.lsn = steme_wal_next_lsn(w);
+	rec.payload = b.data;
+	rec.len = b.len;
+	ck_assert_int_eq(steme_wal_commit(w, &rec, 1, NULL, &why), STEME_OK);
+	steme_wal_close(w);
+	steme_buf_fini(&b);
+}
+
+static void
+check_envelope(struct steme_store *s, const struct steme_id *id, uint64_t hlc,
+    uint64_t node, uint64_t lsn)
+{
+	struct steme_record r;
+	uint8_t *backing;
+
+	ck_assert_int_eq(steme_store_get(s, id, &r, &backing), STEME_OK);
+	ck_assert_uint_eq(r.hlc, hlc);
+	ck_assert_uint_eq(r.node, node);
+	ck_assert_uint_eq(r.lsn, lsn);
+	free(backing);
+}
+
+START_TEST(a_lower_envelope_is_taken_and_a_higher_one_is_not)
+{
+	struct steme_store *s = fresh(0);
+	struct steme_id a = must_claim(s, &ann, "c", "p", "1", T0);
+	struct made al = make_alias(&P.op, "x", "y", T0);
+	uint64_t low = steme_hlc_from_us(T0 - 1000000);
+	struct steme_id alias = al.id;
+	struct steme_store_stats st;
+
+	must_write(s, al);
+	steme_store_close(s);
+	log_envelope(&a, low, 77);
+	log_envelope(&a, low + 1, 76);
+	log_envelope(&alias, low, 78);
+	s = place_open(&P);
+	steme_store_stats(s, &st);
+	ck_assert_uint_eq(st.replayed_records, 3);
+	ck_assert_uint_eq(st.lsn, 6);
+	ck_assert_uint_eq(st.counts.objects, 2);
+	check_envelope(s, &a, low, 77, 2);
+	check_envelope(s, &alias, low, 78, 3);
+	must_verify(s);
+	ck_assert_int_eq(steme_store_rebuild_online(s, NULL), STEME_OK);
+	check_envelope(s, &a, low, 77, 2);
+	check_envelope(s, &alias, low, 78, 3);
+	must_claim(s, &ann, "c", "p", "2", T0);
+	s = reopen(s);
+	done_with(s);
+}
+END_TEST
+
 START_TEST(an_online_rebuild_gives_the_same_index)
 {
 	struct steme_store *s = fresh(_i);
@@ -1137,6 +1263,7 @@ suite(void)
 	tcase_add_loop_test(t, a_batch_carries_only_its_own_members, 0, 2);
 	tcase_add_loop_test(t, a_refused_batch_takes_its_members_with_it, 0, 2);
 	tcase_add_loop_test(t, retractions_votes_and_supersessions_are_settled, 0, 2);
+	tcase_add_loop_test(t, a_concept_with_a_great_many_votes_is_collected_alike, 0, 2);
 	tcase_add_loop_test(t, a_view_has_the_version_of_what_it_depends_on, 0, 2);
 	tcase_add_loop_test(t, an_old_version_is_collected_again_as_it_was, 0, 2);
 	tcase_add_loop_test(t, aliases_show_the_union_and_marks_stay_with_their_concept,
@@ -1148,6 +1275,8 @@ suite(void)
 	tcase_add_loop_test(t, queued_writes_share_one_sync, 0, 2);
 	tcase_add_loop_test(t, a_store_is_the_same_after_it_was_closed, 0, 2);
 	tcase_add_test(t, an_index_that_is_gone_is_built_again);
+	tcase_add_test(t, a_swap_of_folders_that_was_cut_in_two_is_healed);
+	tcase_add_test(t, a_lower_envelope_is_taken_and_a_higher_one_is_not);
 	tcase_add_loop_test(t, an_online_rebuild_gives_the_same_index, 0, 2);
 	tcase_add_test(t, an_offline_rebuild_gives_the_same_index);
 	tcase_add_test(t, less_than_the_index_held_is_not_built_silently);
