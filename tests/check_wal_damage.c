@@ -422,6 +422,46 @@ START_TEST(groups_that_changed_places_are_damage)
 }
 END_TEST
 
+/* Two pasts of one segment: each group is right, but the chain tells them apart. */
+START_TEST(a_group_of_another_past_is_damage)
+{
+	uint8_t *base, *one, *other;
+	uint64_t from, to;
+	size_t n, len;
+	struct wt t;
+
+	wt_init(&t);
+	wt_must_open(&t);
+	wt_must_commit(&t, 2);
+	wt_close(&t);
+	base = faultio_get(t.f, wt_path(1, ".wal"), &n);
+	wt_must_open(&t);
+	from = steme_wal_end(t.w).offset;
+	wt_must_commit(&t, 1);
+	to = steme_wal_end(t.w).offset;
+	wt_must_commit(&t, 1);
+	wt_close(&t);
+	one = faultio_get(t.f, wt_path(1, ".wal"), &len);
+	faultio_put(t.f, wt_path(1, ".wal"), base, n);
+	t.zeros = true;		/* record 3 is another one now */
+	t.acked = 2;
+	wt_must_open(&t);
+	wt_must_commit(&t, 1);
+	wt_close(&t);
+	other = faultio_get(t.f, wt_path(1, ".wal"), &n);
+	ck_assert_mem_ne(one + from, other + from, to - from);
+	memcpy(one + from, other + from, to - from);
+	faultio_put(t.f, wt_path(1, ".wal"), one, len);
+	ck_assert_int_eq(wt_open(&t), STEME_ECORRUPT);
+	ck_assert_uint_eq(named_offset(&t, WT_DIR "/segment.001.wal"), to);
+	ck_assert_ptr_nonnull(strstr(t.why.text, "does not continue"));
+	free(base);
+	free(one);
+	free(other);
+	wt_fini(&t);
+}
+END_TEST
+
 static Suite *
 suite(void)
 {
@@ -443,6 +483,7 @@ suite(void)
 	    a_torn_group_before_the_checkpoint_refuses_the_start);
 	tcase_add_test(tc, zeros_with_a_later_group_behind_them_are_damage);
 	tcase_add_test(tc, groups_that_changed_places_are_damage);
+	tcase_add_test(tc, a_group_of_another_past_is_damage);
 	suite_add_tcase(s, tc);
 	return s;
 }

@@ -315,12 +315,12 @@ START_TEST(the_document_shows_the_bytes_that_are_written)
 	    .created_us = UINT64_C(1795226400000000),
 	    .salt = UINT64_C(0x7788990011223344) };
 	struct steme_wal_rec recs[] = {
-	    { STEME_WAL_GENESIS, 1, UINT64_C(0x01a1fb5128000000),
+	    { STEME_WAL_GENESIS, 1, UINT64_C(0x01a1fbd4f5000000),
 	    (const uint8_t *)"hello", 5 },
-	    { STEME_WAL_OBJECT, 2, UINT64_C(0x01a1fb5128000001),
+	    { STEME_WAL_OBJECT, 2, UINT64_C(0x01a1fbd4f5000001),
 	    (const uint8_t *)"log", 3 } };
 	struct steme_wal_group g = { .group = 1, .offset = 512, .durable = 512,
-	    .first_lsn = 1, .hlc = UINT64_C(0x01a1fb5128000001) };
+	    .first_lsn = 1, .hlc = UINT64_C(0x01a1fbd4f5000001) };
 	uint8_t b[1536];
 	char *want, *have, line[512];
 	size_t n, m, at = 0;

@@ -90,6 +90,11 @@ check_keyring_LDADD = $(BASE_TEST_LIBS)
 
 # --- log
 EXTRA_DIST += %D%/wal_util.h
+check_PROGRAMS += check_segments
+TESTS += check_segments
+check_segments_SOURCES = %D%/check_segments.c
+check_segments_CPPFLAGS = $(CHECK_CPPFLAGS)
+check_segments_LDADD = $(STORE_TEST_LIBS)
 check_PROGRAMS += check_walrec
 TESTS += check_walrec
 check_walrec_SOURCES = %D%/check_walrec.c
