@@ -79,7 +79,7 @@ libsteme_base_a_SOURCES += %D%/changes.c %D%/changes.h
 
 
 # --- store: lenses
-libsteme_store_a_SOURCES += %D%/record.c %D%/record.h
+libsteme_base_a_SOURCES += %D%/record.c %D%/record.h %D%/wal_type.h
 libsteme_store_a_SOURCES += %D%/fixed.c %D%/fixed.h
 libsteme_store_a_SOURCES += %D%/htab.c %D%/htab.h
 libsteme_store_a_SOURCES += %D%/world.c %D%/world.h %D%/world_impl.h

@@ -14,7 +14,7 @@
 #include "core/record.h"
 
 #include "core/rd.h"
-#include "core/wal.h"
+#include "core/wal_type.h"
 #include "core/wr.h"
 
 #include <string.h>

@@ -14,6 +14,7 @@
 #define STEME_WAL_H
 
 #include "core/err.h"
+#include "core/wal_type.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -22,15 +23,6 @@
 struct steme_wal;
 struct steme_clock;
 struct steme_segments;
-
-/* Numbers are stored: never change them. */
-enum steme_wal_type {
-	STEME_WAL_GENESIS = 1,	/* the store's identity; the first record of a log */
-	STEME_WAL_OBJECT = 2,	/* an object with its own signature */
-	STEME_WAL_MEMBER = 3,	/* an object covered by a batch */
-	STEME_WAL_BATCH = 4,	/* a batch object, its signature and its id list */
-	STEME_WAL_ENVELOPE = 5	/* a lower (hlc, node) for an object known already */
-};
 
 #define STEME_WAL_PAYLOAD_MAX	(2u << 20)
 
