@@ -212,6 +212,10 @@ look(struct steme_walread *r, const struct steme_walseg *s, uint64_t off,
 		f->header = false;
 		return STEME_ECORRUPT;
 	}
+	if (f->g.flags == STEME_WAL_CLEAN && off < s->h.born) {
+		f->bad.what = "a clean mark lies where records must be";
+		return STEME_ECORRUPT;
+	}
 	if (!continues(r, &f->g)) {
 		f->bad.what = "the group does not continue the one before it";
 		f->strange = true;
@@ -292,7 +296,9 @@ judge(struct steme_walread *r, const struct steme_walseg *s, uint64_t off,
 	err = steme_walwin_ahead(&r->win, off, s->limit, s->h.crc, a);
 	if (err != STEME_OK)
 		return err;
-	if (a->later || s->limit != STEME_WAL_NO_LIMIT || f->strange)
+	/* what it was born with was synced before it got its name */
+	if (a->later || s->limit != STEME_WAL_NO_LIMIT || f->strange ||
+	    off < s->h.born)
 		return STEME_OK;
 	if (a->used == off) {
 		*v = V_END;

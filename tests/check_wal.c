@@ -83,7 +83,7 @@ scan_trouble(void *arg, const struct steme_wal_trouble *trouble)
 static struct scan
 scan(struct wt *t, const char *const *dirs, size_t n)
 {
-	struct steme_segments *s[4];
+	struct steme_segments *s[4] = { NULL };
 	struct scan out = { .t = t };
 	int err;
 

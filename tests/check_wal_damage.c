@@ -422,6 +422,48 @@ START_TEST(groups_that_changed_places_are_damage)
 }
 END_TEST
 
+/* A segment that was made with records in it had them before it had its name. */
+START_TEST(what_a_segment_was_born_with_is_never_torn_nor_the_end)
+{
+	static const uint8_t zeros[16384];
+	uint8_t *good, *bad;
+	uint64_t born;
+	struct wt t;
+	size_t len;
+
+	for (int how = 0; how < 3; how++) {
+		wt_init(&t);
+		wt_must_open(&t);
+		wt_must_commit(&t, 2);
+		wt_must_commit(&t, 5);
+		if (how == 0) {		/* copied, for it lost its name */
+			faultio_remove(t.f, wt_path(1, ".wal"));
+			ck_assert_int_eq(steme_wal_tick(t.w, NULL), STEME_OK);
+		} else {		/* written again */
+			wt_crash(&t, FIO_LOSE, 0);
+			wt_must_open(&t);
+		}
+		born = steme_wal_end(t.w).offset;
+		ck_assert_uint_eq(steme_wal_end(t.w).segment, 2);
+		if (how == 2)
+			wt_must_commit(&t, 1);
+		wt_crash(&t, FIO_LOSE, 0);
+		good = faultio_get(t.f, wt_path(2, ".wal"), &len);
+		bad = malloc(len);
+		for (size_t n = 0; n < born; n += 256) {
+			memcpy(bad, good, n);
+			memcpy(bad + n, zeros, len - n);
+			faultio_put(t.f, wt_path(2, ".wal"), bad,
+			    n / 256 % 2 ? n : len);
+			ck_assert_int_eq(wt_open(&t), STEME_ECORRUPT);
+		}
+		free(good);
+		free(bad);
+		wt_fini(&t);
+	}
+}
+END_TEST
+
 /* Two pasts of one segment: each group is right, but the chain tells them apart. */
 START_TEST(a_group_of_another_past_is_damage)
 {
@@ -483,6 +525,8 @@ suite(void)
 	    a_torn_group_before_the_checkpoint_refuses_the_start);
 	tcase_add_test(tc, zeros_with_a_later_group_behind_them_are_damage);
 	tcase_add_test(tc, groups_that_changed_places_are_damage);
+	tcase_add_test(tc,
+	    what_a_segment_was_born_with_is_never_torn_nor_the_end);
 	tcase_add_test(tc, a_group_of_another_past_is_damage);
 	suite_add_tcase(s, tc);
 	return s;

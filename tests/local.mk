@@ -116,6 +116,16 @@ check_wal_faults_SOURCES = %D%/check_wal_faults.c %D%/faultio.c
 check_wal_faults_CPPFLAGS = $(CHECK_CPPFLAGS)
 check_wal_faults_LDADD = $(STORE_TEST_LIBS)
 
+EXTRA_DIST += %D%/fuzz/corpus/wal
+FUZZ_TARGETS += fuzz_wal
+if FUZZERS
+noinst_PROGRAMS += fuzz_wal
+fuzz_wal_SOURCES = %D%/fuzz/fuzz_wal.c %D%/faultio.c
+fuzz_wal_CPPFLAGS = $(CHECK_CPPFLAGS)
+fuzz_wal_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+fuzz_wal_LDADD = $(STORE_TEST_LIBS)
+endif
+
 
 # --- index
 EXTRA_DIST += %D%/index_kinds.h
