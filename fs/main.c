@@ -238,8 +238,9 @@ start(struct daemon *d, struct steme_why *why)
 	    (err = steme_metrics_new(&d->metrics)) != STEME_OK)
 		return err;
 	steme_process_metrics(d->metrics, NAME);
-	if ((err = open_store(d, why)) != STEME_OK ||
-	    (err = steme_pid_write(&d->in, NAME, why)) != STEME_OK ||
+	/* before a replay that may be long, so that `steme down` finds us meanwhile */
+	if ((err = steme_pid_write(&d->in, NAME, why)) != STEME_OK ||
+	    (err = open_store(d, why)) != STEME_OK ||
 	    (err = open_service(d, why)) != STEME_OK ||
 	    (err = open_mount(d, why)) != STEME_OK)
 		return err;
@@ -459,6 +460,16 @@ raise_limits(void)
 	mallopt(M_ARENA_MAX, 4);
 }
 
+/* Takes our own record away, not that of a daemon that was faster. */
+static void
+forget_pid(const struct steme_instance *in)
+{
+	struct steme_pid p;
+
+	if (steme_pid_read(in, NAME, &p) == STEME_OK && p.pid == getpid())
+		steme_pid_remove(in, NAME);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -490,5 +501,6 @@ main(int argc, char **argv)
 	steme_log(STEME_ERROR, "cannot start: %s", why.text[0] != '\0' ?
 	    why.text : steme_strerror(err));
 	finish(&d);
+	forget_pid(&d.in);
 	return 1;
 }
