@@ -449,3 +449,6 @@ bench_store_SOURCES = %D%/bench/bench_store.c
 bench_store_CPPFLAGS = $(CHECK_CPPFLAGS)
 bench_store_LDADD = $(STORE_LIBS)
 CLEANFILES += bench_store$(EXEEXT)
+
+# Headers that several tests share.
+EXTRA_DIST += %D%/faultio.h
