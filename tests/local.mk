@@ -420,6 +420,10 @@ fuzz_record_LDADD = libsteme_store.a $(BASE_LIBS)
 endif
 
 # --- benchmarks
+EXTRA_PROGRAMS += bench_wal
+bench_wal_SOURCES = %D%/bench/bench_wal.c
+bench_wal_LDADD = $(STORE_LIBS)
+CLEANFILES += bench_wal$(EXEEXT)
 EXTRA_PROGRAMS += bench_lens
 bench_lens_SOURCES = %D%/bench/bench_lens.c
 bench_lens_LDADD = $(STORE_LIBS)
