@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * wal.c - writing the log: opening, commits, rotation, closing.
+ * wal.c - writing the log: commits, rotation, closing.  wal_open.c opens it.
  * Labels in brackets are those of doc/wal-format.md.
  */
 #include "config.h"
 #include "core/wal.h"
 
-#include "core/clock.h"
 #include "core/util.h"
-#include "core/wal_read.h"
+#include "core/wal_impl.h"
 
 #include <inttypes.h>
 #include <pthread.h>
@@ -16,33 +15,7 @@
 #include <string.h>
 #include <sys/random.h>
 
-#define DEFAULT_BYTES	((uint64_t)64 << 20)
-#define LEAST_BYTES	((uint64_t)4096)
 #define AGE_US		(INT64_C(7) * 86400 * 1000000)
-
-struct steme_wal {
-	struct steme_segments *segs;	/* owned */
-	const struct steme_clock *clock;
-	uint64_t segment_bytes;
-	uint64_t node;
-	/* the newest segment; h.number 0: none yet */
-	struct steme_wal_seghdr h;
-	bool open;			/* it can be appended to */
-	bool clean;			/* a clean mark lies at offset */
-	bool stale;			/* it lost its name and must be copied first */
-	uint64_t room;			/* it ends there at the latest */
-	uint64_t offset;		/* of the next group */
-	uint32_t chain;
-	uint64_t group, lsn;		/* the next ones */
-	uint64_t hlc;			/* greatest so far */
-	uint64_t highest;		/* segment number present or used */
-	uint8_t *buf;			/* a group being written */
-	size_t cap;
-	size_t need;			/* size of the last group, written or refused */
-	struct steme_why why;		/* why it failed */
-	pthread_mutex_t mu;
-	struct steme_wal_stats st;	/* (mu) what does not need the folder */
-};
 
 /* ---- state ---- */
 
@@ -137,17 +110,10 @@ fill_header(struct steme_wal *w, struct steme_wal_seghdr *h, uint64_t prev,
 	return next_number(w, &h->number);
 }
 
-/*
- * Section 6: makes the next segment, which continues the log at (prev, offset,
- * chain), and goes on in it.  buf holds 512 bytes for its header and then the n - 512
- * bytes of groups it is born with, taken from offset `from` of a segment whose header
- * has the checksum `seed`.  Nothing has changed on failure, except that the name
- * may be on disk if it was the last sync that failed.
- */
-static int
-start_segment(struct steme_wal *w, struct steme_wal_pos prev, uint32_t chain,
-    uint8_t *buf, size_t n, uint64_t from, uint32_t seed, size_t need,
-    struct steme_why *why)
+int
+steme_wal_start_segment(struct steme_wal *w, struct steme_wal_pos prev,
+    uint32_t chain, uint8_t *buf, size_t n, uint64_t from, uint32_t seed,
+    size_t need, struct steme_why *why)
 {
 	uint64_t room = STEME_MAX(w->segment_bytes,
 	    (uint64_t)n + need + STEME_WAL_SECTOR);
@@ -195,8 +161,8 @@ rotate(struct steme_wal *w, size_t need, struct steme_why *why)
 
 	if (first)
 		end.offset = 0;
-	err = start_segment(w, end, first ? 0 : w->chain, buf, sizeof(buf), 0,
-	    0, need, why);
+	err = steme_wal_start_segment(w, end, first ? 0 : w->chain, buf,
+	    sizeof(buf), 0, 0, need, why);
 	if (err != STEME_OK || first)
 		return err;
 	MUST(pthread_mutex_lock(&w->mu));
@@ -232,8 +198,8 @@ relocate(struct steme_wal *w, struct steme_why *why)
 		    "lost its name", w->h.number);
 		goto out;
 	}
-	err = start_segment(w, prev, w->h.prev_chain, buf, n, STEME_WAL_HEADER,
-	    w->h.crc, 0, why);
+	err = steme_wal_start_segment(w, prev, w->h.prev_chain, buf, n,
+	    STEME_WAL_HEADER, w->h.crc, 0, why);
 	if (err != STEME_OK)
 		goto out;
 	MUST(pthread_mutex_lock(&w->mu));
@@ -439,182 +405,14 @@ steme_wal_tick(struct steme_wal *w, struct steme_why *why)
 	return err == STEME_OK ? err : steme_fail(why, err, "%s", own.text);
 }
 
-/* ---- opening and closing ---- */
+/* ---- closing ---- */
 
-/* [OPEN-1] */
-static int
-check_version(struct steme_segments *s, struct steme_why *why)
-{
-	struct steme_walread r = { .next_lsn = UINT64_MAX, .why = why };
-	struct steme_walset set;
-	int err = steme_walset_load(&set, &r, &s, 1);
-
-	free(set.v);
-	/* what else is wrong is found, and told, once the log is locked */
-	return err == STEME_EVERSION ? err : STEME_OK;
-}
-
-/* [OPEN-6a], [OPEN-6b] */
-static int
-recover(struct steme_wal *w, const struct steme_walend *end,
-    struct steme_why *why)
-{
-	struct steme_wal_pos prev = { end->seg.number, end->durable, 0 };
-	size_t tail = (size_t)(end->offset - end->durable);
-	uint8_t *buf = malloc(STEME_WAL_HEADER + tail);
-	uint32_t chain = end->chain;
-	struct steme_wal_group g;
-	ssize_t got = 0;
-	int err = STEME_ENOMEM;
-
-	if (buf == NULL)
-		goto out;
-	if (tail > 0)
-		got = w->segs->ops->read(w->segs, end->seg.number,
-		    buf + STEME_WAL_HEADER, tail, end->durable);
-	err = got < 0 ? (int)got : STEME_ECORRUPT;
-	if (got != (ssize_t)tail)
-		goto out;
-	if (tail > 0) {
-		err = steme_walrec_get_group(&g, buf + STEME_WAL_HEADER, tail,
-		    end->durable, end->seg.h.crc);
-		if (err != STEME_OK)
-			goto out;
-		chain = g.chain;
-		w->st.recovered_records = end->lsn - g.first_lsn;
-	}
-	err = start_segment(w, prev, chain, buf, STEME_WAL_HEADER + tail,
-	    end->durable, end->seg.h.crc, 0, why);
-	if (err != STEME_OK)
-		goto out;
-	w->st.torn_bytes_cut = end->torn_bytes;
-	err = w->segs->ops->cut(w->segs, end->seg.number, end->durable, why);
-out:
-	free(buf);
-	if (err != STEME_OK && why->text[0] == '\0')
-		steme_fail(why, err, "cannot write the end of the log again "
-		    "(segment %" PRIu64 ", from offset %" PRIu64 "): %s",
-		    end->seg.number, end->durable, steme_strerror(err));
-	return err;
-}
-
-/* [OPEN-6], [OPEN-7] */
-static int
-take_up(struct steme_wal *w, const struct steme_walset *set,
-    const struct steme_walend *end, struct steme_why *why)
-{
-	const struct steme_walseg *before;
-	int err = STEME_OK;
-
-	w->highest = set->highest;
-	w->offset = end->offset;
-	w->chain = end->chain;
-	w->group = end->group;
-	w->lsn = end->lsn;
-	w->room = w->segment_bytes;
-	w->h = end->seg.h;
-	w->clean = end->clean;
-	if (end->empty)
-		return STEME_OK;
-	if (end->durable < end->offset || end->torn)
-		err = recover(w, end, why);
-	else if (!end->seg.compressed) {
-		err = w->segs->ops->reopen(w->segs, end->seg.number, w->room,
-		    why);
-		w->open = err == STEME_OK;
-		if (err == STEME_ENOTFOUND)	/* gzip was quicker */
-			err = STEME_OK;
-	}
-	if (err == STEME_OK)
-		err = w->segs->ops->settle(w->segs, why);
-	if (err != STEME_OK || set->n < 2)
-		return err;
-	/* the process before may have died between a new segment and its [CUT] */
-	before = &set->v[set->n - 2];
-	if (!before->compressed && before->limit != STEME_WAL_NO_LIMIT &&
-	    before->bytes > before->limit)
-		err = w->segs->ops->cut(w->segs, before->number, before->limit,
-		    why);
-	return err;
-}
-
-static int
-read_log(struct steme_wal *w, const struct steme_wal_opts *o,
-    struct steme_why *why)
-{
-	struct steme_walread r = { .visit = o->visit, .arg = o->arg,
-	    .why = why, .from = o->from };
-	struct steme_walset set = { 0 };
-	struct steme_walend end;
-	int err;
-
-	if (r.from.lsn == 0)
-		r.from.lsn = 1;
-	r.next_lsn = r.from.lsn;
-	err = steme_walset_load(&set, &r, &w->segs, 1);
-	if (err == STEME_OK)
-		err = steme_walread_all(&r, &set, &end);
-	if (err != STEME_OK)
-		goto out;
-	if (!end.empty && w->node != 0 && w->node != end.seg.h.node) {
-		err = steme_fail(why, STEME_EINVAL, "the log belongs to node "
-		    "%016" PRIx64 ", not to node %016" PRIx64,
-		    end.seg.h.node, w->node);
-		goto out;
-	}
-	if (!end.empty)
-		w->node = end.seg.h.node;
-	w->hlc = r.hlc;
-	err = take_up(w, &set, &end, why);
-out:
-	free(set.v);
-	steme_walread_fini(&r);
-	return err;
-}
-
-static void
-free_wal(struct steme_wal *w)
+void
+steme_wal_free(struct steme_wal *w)
 {
 	pthread_mutex_destroy(&w->mu);
 	free(w->buf);
 	free(w);
-}
-
-int
-steme_wal_open(struct steme_wal **out, const struct steme_wal_opts *o,
-    struct steme_why *why)
-{
-	struct steme_why own = { "" };
-	struct steme_wal *w = NULL;
-	int err;
-
-	*out = NULL;
-	if ((err = check_version(o->segments, &own)) != STEME_OK)
-		goto out;
-	own.text[0] = '\0';
-	if ((err = o->segments->ops->lock(o->segments, &own)) != STEME_OK)
-		goto out;
-	err = STEME_ENOMEM;
-	if ((w = calloc(1, sizeof(*w))) == NULL)
-		goto out;
-	MUST(pthread_mutex_init(&w->mu, NULL));
-	w->segs = o->segments;
-	w->clock = o->clock != NULL ? o->clock : &steme_clock_system;
-	w->segment_bytes = o->segment_bytes == 0 ? DEFAULT_BYTES :
-	    STEME_MAX(o->segment_bytes, LEAST_BYTES);
-	w->node = o->node;
-	if ((err = read_log(w, o, &own)) != STEME_OK)
-		goto out;
-	w->segs->ops->reserve(w->segs, true);
-	*out = w;
-	w = NULL;
-out:
-	if (w != NULL)
-		free_wal(w);
-	if (err != STEME_OK)
-		steme_fail(why, err, "%s", own.text[0] != '\0' ? own.text :
-		    steme_strerror(err));
-	return err;
 }
 
 /* Section 4.  A failure leaves an unclean stop, which is no loss. */
@@ -649,7 +447,7 @@ steme_wal_close(struct steme_wal *w)
 		return;
 	mark_clean(w);
 	steme_segments_close(w->segs);
-	free_wal(w);
+	steme_wal_free(w);
 }
 
 /* ---- facts ---- */
