@@ -72,6 +72,7 @@ struct api {
 	unsigned nconns, suspended;	/* (mu) */
 	bool stopping;			/* (mu) nothing is suspended from now on */
 	bool sweeping;
+	_Atomic bool ending;		/* losing the daemon is no news */
 	pthread_t sweeper;
 };
 

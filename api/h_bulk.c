@@ -516,6 +516,8 @@ bulk_of(struct api_request *r)
 	    "Content-Encoding");
 	r->state = k;
 	r->free_state = bulk_free;
+	if (!steme_aclient_up(r->api->client))
+		fail(k, 503, "daemon-unreachable", api_why_of(STEME_ECONN));
 	if (enc == NULL || strcasecmp(enc, "identity") == 0)
 		return k;
 	if (strcasecmp(enc, "gzip") != 0 && strcasecmp(enc, "x-gzip") != 0)

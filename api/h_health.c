@@ -17,6 +17,20 @@ api_healthz(struct api_request *r)
 	api_reply(r, 200, API_JSON, body, sizeof(body) - 1);
 }
 
+/* A daemon that does not answer a prober in time is as good as none: 503, not 504. */
+static bool
+away(struct api_request *r)
+{
+	if (r->err == STEME_OK)
+		return false;
+	if (r->err == STEME_ETIMEOUT)
+		api_problem(r, 503, "busy", "the daemon did not answer within %d ms",
+		    PATIENCE_MS);
+	else
+		api_problem_err(r, r->err, r->why);
+	return true;
+}
+
 /* The daemon answers and takes writes. */
 static void
 reply_ready(struct api_request *r)
@@ -25,10 +39,8 @@ reply_ready(struct api_request *r)
 	const char *state = "";
 	char text[128] = "";
 
-	if (r->err != STEME_OK) {
-		api_problem_err(r, r->err, r->why);
+	if (away(r))
 		return;
-	}
 	o = json_tokener_parse(r->answer.data == NULL ? "" :
 	    (const char *)r->answer.data);
 	if (json_object_object_get_ex(o, "writes", &w) &&
@@ -57,10 +69,8 @@ reply_health(struct api_request *r)
 	struct json_object *o, *h, *v = NULL, *w = NULL;
 	const char *text, *state = "failed";
 
-	if (r->err != STEME_OK) {
-		api_problem_err(r, r->err, r->why);
+	if (away(r))
 		return;
-	}
 	o = json_tokener_parse(r->answer.data == NULL ? "" :
 	    (const char *)r->answer.data);
 	h = json_object_new_object();

@@ -41,7 +41,9 @@ on_state(void *arg, const struct steme_msg_welcome *w)
 
 	steme_set(a->up, w != NULL ? 1 : 0);
 	if (w == NULL) {
-		steme_log(STEME_WARN, "lost the daemon on %s", a->in.socket);
+		if (!atomic_load(&a->ending))
+			steme_log(STEME_WARN, "lost the daemon on %s",
+			    a->in.socket);
 		return;
 	}
 	steme_log(STEME_INFO, "connected to the daemon on %s", a->in.socket);
@@ -333,6 +335,7 @@ main(int argc, char **argv)
 	    PACKAGE_VERSION, (long long)a.conf.port);
 	sigwait(&set, &sig);
 	steme_log(STEME_INFO, "stemedb-api is ending");
+	atomic_store(&a.ending, true);
 	api_server_stop(&a);
 	steme_aclient_free(a.client);
 	steme_changes_close(atomic_load(&a.changes));

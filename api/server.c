@@ -268,7 +268,7 @@ check_headers(struct api_request *r, const char *version)
 		api_problem(r, 400, "invalid-input", "the length of the body is given "
 		    "twice: send one Content-Length, or Transfer-Encoding: chunked");
 	else if (f.encodings > 0 && !f.chunked)
-		api_problem(r, 501, "invalid-input", "the only Transfer-Encoding taken "
+		api_problem(r, 400, "invalid-input", "the only Transfer-Encoding taken "
 		    "is chunked");
 	else if (f.expects && announced_too_large(r, &f))
 		api_too_large(r);

@@ -192,6 +192,8 @@ static int
 wait_http(struct start *s)
 {
 	uint16_t port = (uint16_t)s->site->port;
+	/* with time to wait: until data is served, by a sidecar that saw the daemon die */
+	const char *path = s->limit_us > 0 ? "/v1/health" : "/healthz";
 	struct steme_pid p;
 	unsigned ms = 2;
 	int err;
@@ -200,7 +202,7 @@ wait_http(struct start *s)
 		/* recorded: so what answers is ours, not a stranger on that port */
 		if (steme_pid_read(&s->c->in, SIDECAR, &p) == STEME_OK &&
 		    (s->pid == 0 || p.pid == s->pid) &&
-		    http_get_status(s->site->host, port, "/healthz",
+		    http_get_status(s->site->host, port, path,
 		    HTTP_WAIT_MS) == 200)
 			return STEME_OK;
 		if ((err = pause_start(s, &ms)) != STEME_OK)

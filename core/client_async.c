@@ -392,6 +392,9 @@ steme_aclient_submit(struct steme_aclient *c, enum steme_msg type,
 			err = e;
 		flags &= ~(unsigned)STEME_SUBMIT_LATER;
 	}
+	/* somebody waits for the daemon: it may be there again */
+	if (err == STEME_ECONN && !atomic_exchange(&c->wanted, true))
+		wake(c);
 	return err;
 }
 

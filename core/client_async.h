@@ -7,7 +7,7 @@
  * A submit while little is in flight writes to the socket itself (no thread is woken);
  * under load requests are gathered and go out with one write.  Answers are told by
  * the client's thread, many per wake-up.  It connects, and connects again after a
- * loss (10 ms, doubling to 1 s), by itself.
+ * loss (10 ms, doubling to 1 s; sooner when something is submitted), by itself.
  *
  * Every request that submit accepted completes exactly once: with the answer, the
  * daemon's error, STEME_ETIMEOUT at its deadline, or STEME_ECONN when the connection is

@@ -52,7 +52,7 @@ struct aconn {
 	/* the thread's own */
 	struct steme_buf in;
 	size_t pos;
-	int64_t retry_at_ms, hello_by_ms;
+	int64_t tried_at_ms, retry_at_ms, hello_by_ms;
 	unsigned backoff_ms;
 	bool was_up;
 };
@@ -67,6 +67,7 @@ struct steme_aclient {
 	int64_t next_ms;		/* the thread's: when upkeep is due */
 	atomic_bool asleep;		/* the thread is in, or about to enter, epoll_wait */
 	atomic_bool stop;
+	atomic_bool wanted;		/* a submit found no connection */
 	atomic_uint up;			/* connections up */
 	pthread_mutex_t mu;		/* leaf */
 	pthread_cond_t came_up;

@@ -151,6 +151,7 @@ conn_try(struct aconn *cn, int64_t now)
 	struct steme_why why;
 	int fd, sys, err;
 
+	cn->tried_at_ms = now;
 	if ((err = steme_sock_connect(&fd, c->o.path, &sys)) == STEME_OK &&
 	    epoll_ctl(c->ep, EPOLL_CTL_ADD, fd, &ev) < 0) {
 		sys = errno;
@@ -374,10 +375,14 @@ static int64_t
 upkeep(struct steme_aclient *c)
 {
 	int64_t now = steme_aclient_now_ms(), next = now + TICK_MS;
+	bool wanted = atomic_exchange(&c->wanted, false);
 
 	for (unsigned i = 0; i < c->nconns; i++) {
 		struct aconn *cn = &c->conns[i];
 
+		if (wanted)
+			cn->retry_at_ms = STEME_MIN(cn->retry_at_ms,
+			    cn->tried_at_ms + BACKOFF_MIN_MS);
 		if (cn->state == ACONN_DOWN && cn->retry_at_ms <= now)
 			conn_try(cn, now);
 		else if (cn->state == ACONN_HELLO && cn->hello_by_ms <= now)
@@ -425,7 +430,7 @@ steme_aclient_thread(void *arg)
 	while (!atomic_load(&c->stop)) {
 		int64_t now = steme_aclient_now_ms();
 
-		if (now >= c->next_ms) {
+		if (now >= c->next_ms || atomic_load(&c->wanted)) {
 			int64_t due;
 
 			c->next_ms = INT64_MAX;

@@ -28,6 +28,8 @@ note_sync(struct steme_store *s, int64_t us)
 	s->sync_count++;
 	s->sync_us_sum += us;
 	pthread_mutex_unlock(&s->mu);
+	if (s->on_sync != NULL)
+		s->on_sync(s->arg, us);
 	if (us < SLOW_SYNC_US || now - s->slow_told_us < SLOW_SYNC_EVERY)
 		return;
 	s->slow_told_us = now;

@@ -107,7 +107,7 @@ libsteme_store_a_SOURCES += %D%/check_index.c %D%/check_sigs.c
 
 # --- store: views, service
 libsteme_store_a_SOURCES += %D%/service.c %D%/service.h %D%/service_impl.h
-libsteme_store_a_SOURCES += %D%/service_write.c %D%/service_read.c
+libsteme_store_a_SOURCES += %D%/service_write.c %D%/service_read.c %D%/service_metrics.c
 libsteme_store_a_SOURCES += %D%/service_work.c %D%/service_feed.c
 
 libsteme_store_a_SOURCES += %D%/view.c %D%/view.h %D%/view_cache.c %D%/view_cache.h

@@ -75,8 +75,9 @@ struct hook {
 struct steme_metrics {
 	pthread_mutex_t mu;		/* leaf: families, series lists */
 	struct steme_family *first, *last;
-	struct hook hooks[8];
-	unsigned nhooks;
+	pthread_mutex_t hooks_mu;	/* above mu; held while hooks run */
+	struct hook hooks[8];		/* (hooks_mu) */
+	unsigned nhooks;		/* (hooks_mu) */
 	struct process *process;	/* of steme_process_metrics(); may be NULL */
 };
 
@@ -109,6 +110,7 @@ steme_metrics_new(struct steme_metrics **out)
 	if (m == NULL)
 		return STEME_ENOMEM;
 	pthread_mutex_init(&m->mu, NULL);
+	pthread_mutex_init(&m->hooks_mu, NULL);
 	return STEME_OK;
 }
 
@@ -153,6 +155,7 @@ steme_metrics_free(struct steme_metrics *m)
 	}
 	free(m->process);
 	pthread_mutex_destroy(&m->mu);
+	pthread_mutex_destroy(&m->hooks_mu);
 	free(m);
 }
 
@@ -421,9 +424,24 @@ steme_observe(struct steme_series *s, double v)
 void
 steme_metrics_hook(struct steme_metrics *m, void (*fn)(void *arg), void *arg)
 {
+	pthread_mutex_lock(&m->hooks_mu);
 	if (m->nhooks == STEME_NELEM(m->hooks))
 		abort();
 	m->hooks[m->nhooks++] = (struct hook){ fn, arg };
+	pthread_mutex_unlock(&m->hooks_mu);
+}
+
+void
+steme_metrics_unhook(struct steme_metrics *m, void (*fn)(void *arg), void *arg)
+{
+	unsigned n = 0;
+
+	pthread_mutex_lock(&m->hooks_mu);
+	for (unsigned i = 0; i < m->nhooks; i++)
+		if (m->hooks[i].fn != fn || m->hooks[i].arg != arg)
+			m->hooks[n++] = m->hooks[i];
+	m->nhooks = n;
+	pthread_mutex_unlock(&m->hooks_mu);
 }
 
 static void
@@ -528,8 +546,10 @@ write_family_locked(struct steme_buf *b, const struct steme_family *f)
 void
 steme_metrics_write(struct steme_metrics *m, struct steme_buf *b)
 {
+	pthread_mutex_lock(&m->hooks_mu);
 	for (unsigned i = 0; i < m->nhooks; i++)
 		m->hooks[i].fn(m->hooks[i].arg);
+	pthread_mutex_unlock(&m->hooks_mu);
 	pthread_mutex_lock(&m->mu);
 	for (const struct steme_family *f = m->first; f != NULL; f = f->next)
 		write_family_locked(b, f);

@@ -59,6 +59,8 @@ double steme_value(const struct steme_series *s);		/* counter, gauge */
  * At most 8.
  */
 void steme_metrics_hook(struct steme_metrics *m, void (*fn)(void *arg), void *arg);
+/* No longer; once it returns, fn is not running. */
+void steme_metrics_unhook(struct steme_metrics *m, void (*fn)(void *arg), void *arg);
 
 /* The text exposition format 0.0.4, appended to b. */
 void steme_metrics_write(struct steme_metrics *m, struct steme_buf *b);

@@ -356,6 +356,8 @@ steme_service_new(struct steme_service **out, const struct steme_service_opts *o
 	MUST(pthread_mutex_init(&s->feed_mu, NULL));
 	MUST(pthread_cond_init(&s->feed_cv, NULL));
 	make_metrics(s);
+	if ((err = steme_svc_metrics_new(&s->metrics, s)) != STEME_OK)
+		goto out;
 	err = STEME_EAGAIN;
 	for (; s->nworkers < n; s->nworkers++)
 		if (pthread_create(&s->workers[s->nworkers], NULL, worker, s) != 0)
@@ -382,6 +384,7 @@ steme_service_free(struct steme_service *s)
 	for (unsigned i = 0; i < s->nworkers; i++)
 		MUST(pthread_join(s->workers[i], NULL));
 	steme_svc_feed_stop(s);
+	steme_svc_metrics_free(s->metrics);
 	if (atomic_fetch_sub(&s->pending, 1) != 1)
 		while (sem_wait(&s->none_pending) != 0)
 			;

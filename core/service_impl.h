@@ -17,6 +17,7 @@
 #define STREAMS_MAX	256
 
 struct stream;
+struct steme_svc_metrics;
 
 struct steme_service {
 	struct steme_service_opts o;
@@ -31,6 +32,7 @@ struct steme_service {
 	atomic_uint pending;		/* requests not ended, and 1 until free */
 	bool busy[STEME_NMSG];		/* (mu) VERIFY, REBUILD, COMPACT under way */
 	struct steme_series *requests[STEME_NMSG], *errors[STEME_NMSG];
+	struct steme_svc_metrics *metrics;	/* service_metrics.c; NULL: none */
 
 	/* the feeder (service_feed.c) */
 	pthread_t feeder;
@@ -68,6 +70,9 @@ bool steme_svc_read_is_long(const struct steme_request *r);
 bool steme_svc_may_lead(void);
 /* This thread's turn has queued a write. */
 void steme_svc_queued(void);
+
+int steme_svc_metrics_new(struct steme_svc_metrics **out, struct steme_service *s);
+void steme_svc_metrics_free(struct steme_svc_metrics *m);
 
 int steme_svc_feed_start(struct steme_service *s);
 void steme_svc_feed_stop(struct steme_service *s);

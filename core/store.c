@@ -77,6 +77,7 @@ steme_store_new(struct steme_store **out, const struct steme_store_opts *o)
 	s->accept_gaps = o->accept_gaps;
 	s->progress = o->progress;
 	s->on_commit = o->on_commit;
+	s->on_sync = o->on_sync;
 	s->arg = o->arg;
 	s->wal_dir = strdup(o->wal_dir);
 	s->kv_dir = o->kv_dir == NULL ? NULL : strdup(o->kv_dir);

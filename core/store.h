@@ -55,6 +55,8 @@ struct steme_store_opts {
 	 * one at a time, in log order.  May wait at most 50 ms.
 	 */
 	void (*on_commit)(void *arg, const struct steme_commit_item *items, size_t n);
+	/* A sync of the log took us microseconds; called as on_commit.  May be NULL. */
+	void (*on_sync)(void *arg, int64_t us);
 	void *arg;
 };
 

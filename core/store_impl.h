@@ -62,6 +62,7 @@ struct steme_store {
 	bool accept_gaps;
 	void (*progress)(void *arg, const char *what, unsigned permille);
 	void (*on_commit)(void *arg, const struct steme_commit_item *items, size_t n);
+	void (*on_sync)(void *arg, int64_t us);
 	void *arg;
 	struct steme_globals *globals;	/* locks itself */
 	struct steme_changes *changes;	/* (lead) writes, all read */

@@ -42,6 +42,7 @@ struct daemon {
 	struct fs_watchdog *watchdog;
 	struct steme_keyring *keyring;
 	struct steme_metrics *metrics;
+	struct steme_series *fsync, *fsync_histogram, *fsyncs;
 	struct steme_store *store;
 	struct steme_views *views;
 	struct steme_service *service;
@@ -119,7 +120,32 @@ request_stop(void *arg)
 	kill(getpid(), SIGTERM);
 }
 
+static void
+on_sync(void *arg, int64_t us)
+{
+	struct daemon *d = arg;
+
+	steme_add(d->fsyncs, 1);
+	steme_observe(d->fsync, (double)us / 1e6);
+	steme_observe(d->fsync_histogram, (double)us / 1e6);
+}
+
 /* ---- starting ---- */
+
+static void
+make_metrics(struct daemon *d)
+{
+	struct steme_metrics *m = d->metrics;
+
+	steme_process_metrics(m, NAME);
+	d->fsync = steme_series0(steme_family(m, STEME_SUMMARY,
+	    "stemedb_wal_fsync_duration_seconds",
+	    "Time a sync of the log took; quantiles over five minutes.", NULL));
+	d->fsync_histogram = steme_series0(steme_family(m, STEME_HISTOGRAM,
+	    "stemedb_wal_sync_seconds", "Time a sync of the log took.", NULL));
+	d->fsyncs = steme_series0(steme_family(m, STEME_COUNTER,
+	    "stemedb_wal_fsync_total", "Syncs of the log.", NULL));
+}
 
 static int
 open_store(struct daemon *d, struct steme_why *why)
@@ -131,7 +157,7 @@ open_store(struct daemon *d, struct steme_why *why)
 		.group_max_wait_ms = (uint32_t)d->conf.group_commit_max_wait_ms,
 		.group_max_bytes = (uint32_t)d->conf.group_commit_max_bytes,
 		.value_max = (uint32_t)d->conf.value_max_bytes,
-		.progress = on_progress, .on_commit = on_commit, .arg = d,
+		.progress = on_progress, .on_commit = on_commit, .on_sync = on_sync, .arg = d,
 	};
 	struct steme_key op;
 	int err;
@@ -237,7 +263,7 @@ start(struct daemon *d, struct steme_why *why)
 	if ((err = steme_sign_init()) != STEME_OK ||
 	    (err = steme_metrics_new(&d->metrics)) != STEME_OK)
 		return err;
-	steme_process_metrics(d->metrics, NAME);
+	make_metrics(d);
 	/* before a replay that may be long, so that `steme down` finds us meanwhile */
 	if ((err = steme_pid_write(&d->in, NAME, why)) != STEME_OK ||
 	    (err = open_store(d, why)) != STEME_OK ||

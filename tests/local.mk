@@ -316,6 +316,14 @@ endif
 
 # --- sidecar
 
+API_TESTS = %D%/e2e/t-api-endpoints.sh %D%/e2e/t-api-bulk.sh
+API_TESTS += %D%/e2e/t-api-callers.sh %D%/e2e/t-api-outage.sh
+API_TESTS += %D%/e2e/t-api-slow.sh %D%/e2e/t-api-hostile.sh
+API_TESTS += %D%/e2e/t-api-metrics.sh
+dist_check_SCRIPTS += $(API_TESTS)
+TESTS += $(API_TESTS)
+EXTRA_DIST += %D%/e2e/http.sh
+
 
 # --- layering, scripts
 

@@ -1,0 +1,50 @@
+# shellcheck shell=bash
+# http.sh - for tests of the sidecar, sourced after lib.sh.
+#
+#   answers "a sentence" STATUS CURL-ARGUMENTS...   body in $T/body, headers in $T/head;
+#                                        an error must be problem+json
+#   get PATH-AND-QUERY                   prints the body
+#   sign_object FILE                     prints 128 hex digits, made by openssl alone
+#   object CONCEPT PREDICATE VALUE TIME  prints an object signed for $AGENT's key
+#   enveloped FILE                       prints {"text","signature"} for an object
+U=http://127.0.0.1:$P
+# Without a mount.
+up_bare () { "$STEME" up --dir "$D" --no-mount --port "$P" >"$T/up.out" 2>&1 || { cat "$T/up.out"; return 1; }; }
+export no_proxy='*'
+
+problem_ok () {
+	jq -e --argjson s "$1" '.status == $s and (.type | startswith("urn:stemedb:problem:"))
+	    and (.title | length > 0) and (.detail | length > 0)' "$T/body" >/dev/null &&
+	    grep -qi '^content-type: application/problem+json' "$T/head"
+}
+
+answers () {
+	local name=$1 want=$2 got
+	shift 2
+	: >"$T/body"
+	got=$(curl -sS -o "$T/body" -D "$T/head" -w '%{http_code}' --max-time 30 "$@" 2>"$T/curl")
+	if [ "$got" != "$want" ]; then
+		fail "$name" "curl $*" "wanted: $want" "got:    $got" "$(head -c 400 "$T/body" "$T/curl")"
+	elif [ "$got" -ge 400 ] && [ -s "$T/body" ] && ! problem_ok "$got"; then
+		fail "$name" "curl $*" "no problem+json: $(cat "$T/head" "$T/body")"
+	else
+		pass "$name"
+	fi
+}
+
+body () { cat "$T/body"; }
+get () { curl -sS --max-time 30 "$U$1"; }
+has_header () { grep -Eiq "^$1" "$T/head"; }
+
+hex () { od -An -v -tx1 | tr -d ' \n'; }
+make_key () {
+	openssl genpkey -algorithm ed25519 -out "$T/key.pem" 2>/dev/null
+	AGENT=$(openssl pkey -in "$T/key.pem" -pubout -outform DER | tail -c 32 | hex)
+}
+sign_object () { openssl pkeyutl -sign -rawin -inkey "$T/key.pem" -in "$1" | hex; }
+object () {
+	printf 'steme assertion 1\nconcept %s\npredicate %s\ntype text\nconfidence 0.9\nclass expert\ntime %s\nagent %s\n\n%s' \
+	    "$1" "$2" "$4" "$AGENT" "$3"
+}
+enveloped () { jq -nc --rawfile t "$1" --arg s "$(sign_object "$1")" '{text: $t, signature: $s}'; }
+id_of () { b2sum -l 256 "$1" | cut -d' ' -f1; }
