@@ -340,6 +340,27 @@ hammer_LDADD = $(BASE_LIBS)
 dist_check_SCRIPTS += %D%/faults/kill-rounds.sh
 
 
+# --- make bench
+BENCH_TOOLS = bench_write bench_query bench_files bench_rows
+EXTRA_PROGRAMS += $(BENCH_TOOLS)
+CLEANFILES += $(BENCH_TOOLS)
+bench_write_SOURCES = %D%/bench/bench_write.c
+bench_write_LDADD = $(BASE_LIBS)
+bench_query_SOURCES = %D%/bench/bench_query.c
+bench_query_LDADD = $(BASE_LIBS)
+bench_files_SOURCES = %D%/bench/bench_files.c
+bench_files_LDADD = $(BASE_LIBS)
+bench_rows_SOURCES = %D%/bench/bench_rows.c
+bench_rows_LDADD = $(BASE_LIBS)
+EXTRA_DIST += %D%/bench/bench.sh %D%/bench/lib.sh %D%/bench/data.sh
+EXTRA_DIST += %D%/bench/part-write.sh %D%/bench/part-query.sh
+EXTRA_DIST += %D%/bench/part-mount.sh %D%/bench/part-store.sh
+EXTRA_DIST += %D%/bench/claims.sql %D%/bench/insert.pgbench
+# Beside PostgreSQL, ext4 and a bare file; BENCH="import query" make bench: some parts.
+.PHONY: bench
+bench: all $(BENCH_TOOLS)
+	@STEME_BUILD='$(abs_top_builddir)' bash '$(top_srcdir)/tests/bench/bench.sh'
+
 # --- fuzz targets
 if FUZZERS
 noinst_PROGRAMS += fuzz_object

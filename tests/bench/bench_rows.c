@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * bench_rows.c - claims as rows for PostgreSQL, with the ids and signatures that the
+ * store would have.
+ *
+ *   bench_rows copy|insert|tsv < CLAIMS.ndjson
+ *
+ * copy: text for COPY; insert: INSERT statements of 1,000 rows; tsv: lines for
+ * steme import, which has no need of ids and signatures.
+ */
+#include "config.h"
+#include "core/claim.h"
+#include "core/clock.h"
+#include "core/timefmt.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ROWS	1000	/* of a statement */
+
+static struct steme_key key;
+
+static void
+put_hex(const uint8_t *b, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		printf("%02x", b[i]);
+}
+
+/* For COPY and steme import: tab, newline and backslash are escaped. */
+static void
+put_escaped(struct steme_str s)
+{
+	for (size_t i = 0; i < s.n; i++) {
+		if (s.p[i] == '\t')
+			fputs("\\t", stdout);
+		else if (s.p[i] == '\n')
+			fputs("\\n", stdout);
+		else if (s.p[i] == '\\')
+			fputs("\\\\", stdout);
+		else
+			putchar_unlocked(s.p[i]);
+	}
+}
+
+static void
+put_quoted(struct steme_str s)
+{
+	putchar_unlocked('\'');
+	for (size_t i = 0; i < s.n; i++) {
+		if (s.p[i] == '\'')
+			putchar_unlocked('\'');
+		putchar_unlocked(s.p[i]);
+	}
+	putchar_unlocked('\'');
+}
+
+static void
+put_text(struct steme_str s, bool quoted)
+{
+	if (quoted)
+		put_quoted(s);
+	else
+		put_escaped(s);
+}
+
+static void
+put_bytes(const uint8_t *b, size_t n, bool quoted)
+{
+	fputs(quoted ? "'\\x" : "\\\\x", stdout);
+	put_hex(b, n);
+	if (quoted)
+		putchar_unlocked('\'');
+}
+
+static void
+put_row(const struct steme_claim *c, bool quoted)
+{
+	const struct steme_object *o = &c->o;
+	struct steme_id id = steme_hash(c->bytes.data, c->bytes.len);
+	const char *sep = quoted ? "," : "\t";
+	char time[STEME_TIME_LEN + 1];
+
+	steme_time_format(time, o->time_us);
+	put_bytes(id.b, sizeof(id.b), quoted);
+	fputs(sep, stdout);
+	put_text(o->concept, quoted);
+	fputs(sep, stdout);
+	put_text(o->predicate, quoted);
+	fputs(sep, stdout);
+	put_text(steme_str_from(steme_type_name(o->type)), quoted);
+	fputs(sep, stdout);
+	put_text(o->value, quoted);
+	printf("%s%d.%04d%s", sep, o->confidence / 10000, o->confidence % 10000, sep);
+	put_text(steme_str_from(steme_class_name(o->class_)), quoted);
+	fputs(sep, stdout);
+	if (o->source.p == NULL)
+		fputs(quoted ? "NULL" : "\\N", stdout);
+	else
+		put_text(o->source, quoted);
+	fputs(sep, stdout);
+	put_text(steme_str_from(time), quoted);
+	fputs(sep, stdout);
+	put_bytes(o->agent.b, sizeof(o->agent.b), quoted);
+	fputs(sep, stdout);
+	put_bytes(c->sig.b, sizeof(c->sig.b), quoted);
+}
+
+static void
+put_tsv(const struct steme_claim *c)
+{
+	const struct steme_object *o = &c->o;
+	char time[STEME_TIME_LEN + 1];
+
+	steme_time_format(time, o->time_us);
+	put_escaped(o->concept);
+	putchar_unlocked('\t');
+	put_escaped(o->predicate);
+	putchar_unlocked('\t');
+	put_escaped(o->value);
+	printf("\t%d.%04d\t%s\t", o->confidence / 10000, o->confidence % 10000,
+	    steme_class_name(o->class_));
+	put_escaped(o->source.p == NULL ? STEME_LIT("") : o->source);
+	printf("\t%s\n", time);
+}
+
+static void
+put_claim(const struct steme_claim *c, char mode, unsigned long n)
+{
+	if (mode == 't') {
+		put_tsv(c);
+	} else if (mode == 'c') {
+		put_row(c, false);
+		putchar_unlocked('\n');
+	} else {
+		fputs(n % ROWS == 0 ? "INSERT INTO claims VALUES\n(" : ",\n(", stdout);
+		put_row(c, true);
+		fputs(n % ROWS == ROWS - 1 ? ");\n" : ")", stdout);
+	}
+}
+
+int
+main(int argc, char **argv)
+{
+	struct steme_claim c;
+	struct steme_why why;
+	char *line = NULL;
+	size_t cap = 0;
+	unsigned long n = 0;
+	ssize_t len;
+	char mode = argc == 2 ? argv[1][0] : '?';
+
+	if (strchr("cit", mode) == NULL) {
+		fprintf(stderr, "usage: bench_rows copy|insert|tsv < CLAIMS.ndjson\n");
+		return EXIT_FAILURE;
+	}
+	MUST(steme_sign_init());
+	steme_key_generate(&key);
+	steme_claim_init(&c);
+	for (; (len = getline(&line, &cap, stdin)) > 0; n++) {
+		size_t used = (size_t)len - (line[len - 1] == '\n');
+
+		if (steme_claim_from_json(&c, line, used, 0, &why) != STEME_OK ||
+		    (mode == 't' ? steme_claim_complete(&c, &key.agent, NULL,
+		    steme_wall_us(&steme_clock_system), &why) :
+		    steme_claim_sign(&c, &key, NULL,
+		    steme_wall_us(&steme_clock_system), &why)) != STEME_OK) {
+			fprintf(stderr, "bench_rows: line %lu: %s\n", n + 1, why.text);
+			return EXIT_FAILURE;
+		}
+		put_claim(&c, mode, n);
+	}
+	if (mode == 'i' && n % ROWS != 0)
+		fputs(";\n", stdout);
+	free(line);
+	steme_claim_fini(&c);
+	return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
