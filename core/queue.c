@@ -179,10 +179,17 @@ void
 steme_store_lead(struct steme_store *s)
 {
 	pthread_mutex_lock(&s->mu);
-	if (may_lead_locked(s))
+	if (may_lead_locked(s) && s->head->next == NULL) {
 		lead_and_unlock(s);
-	else
-		pthread_mutex_unlock(&s->mu);
+		return;
+	}
+	/*
+	 * Writers in parallel: this thread has more of them to read, and their
+	 * signatures to check while the committer waits for the disk.
+	 */
+	if (may_lead_locked(s))
+		pthread_cond_signal(&s->work);
+	pthread_mutex_unlock(&s->mu);
 }
 
 struct waiter {

@@ -127,8 +127,9 @@ int steme_store_write_wait(struct steme_store *s, struct steme_write *w);
 /*
  * Queue now, lead later: a loop that reads many requests queues each with
  * steme_store_queue() and calls steme_store_lead() once, so that they share one
- * sync.  lead() runs at most one commit and returns; what was queued meanwhile is
- * handed to the committer thread.
+ * sync.  lead() commits a lone write itself and returns; several, and what was queued
+ * meanwhile, are handed to the committer thread, so that the caller reads on while that
+ * waits for the disk.
  */
 void steme_store_queue(struct steme_store *s, struct steme_write *w);
 void steme_store_lead(struct steme_store *s);
