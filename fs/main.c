@@ -147,6 +147,23 @@ make_metrics(struct daemon *d)
 	    "stemedb_wal_fsync_total", "Syncs of the log.", NULL));
 }
 
+/* What an unclean stop left, and what opening the log did about it. */
+static void
+log_recovery(struct steme_store *s)
+{
+	struct steme_store_stats st;
+
+	steme_store_stats(s, &st);
+	if (st.wal.torn_bytes_cut > 0)
+		steme_log(STEME_WARN | STEME_LOG_STORAGE, "storage: the log ended in a "
+		    "torn group that nobody was told of: %llu bytes were cut",
+		    (unsigned long long)st.wal.torn_bytes_cut);
+	if (st.wal.recovered_records > 0)
+		steme_log(STEME_INFO | STEME_LOG_STORAGE, "storage: the log was not "
+		    "closed: its last %llu records were written again and synced",
+		    (unsigned long long)st.wal.recovered_records);
+}
+
 static int
 open_store(struct daemon *d, struct steme_why *why)
 {
@@ -171,8 +188,10 @@ open_store(struct daemon *d, struct steme_why *why)
 	    why)) != STEME_OK)
 		return err;
 	o.operator_ = op.agent;
-	if ((err = steme_store_open(&d->store, &o, why)) == STEME_OK)
+	if ((err = steme_store_open(&d->store, &o, why)) == STEME_OK) {
+		log_recovery(d->store);
 		err = fs_seed(d->store, &op, &d->conf, why);
+	}
 	steme_key_wipe(&op);
 	return err;
 }
