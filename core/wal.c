@@ -270,9 +270,15 @@ check_records(const struct steme_wal *w, const struct steme_wal_rec *recs,
 	return STEME_OK;
 }
 
+/* Where the log ends, so that a commit can be taken back. */
+struct place {
+	uint64_t offset, group, lsn, hlc;
+	uint32_t chain;
+};
+
 /* The group is durable in a segment that lost its name: only a copy counts. */
 static int
-commit_elsewhere(struct steme_wal *w, const struct steme_wal *before,
+commit_elsewhere(struct steme_wal *w, const struct place *before,
     struct steme_why *why)
 {
 	uint64_t number = w->h.number;
@@ -295,7 +301,7 @@ commit(struct steme_wal *w, const struct steme_wal_rec *recs, size_t n,
     int64_t *fsync_us, struct steme_why *why)
 {
 	size_t size = steme_walrec_size(steme_walrec_length(recs, n));
-	struct steme_wal before;
+	struct place before;
 	struct steme_wal_group g;
 	uint64_t hlc = w->hlc;
 	uint32_t chain;
@@ -315,7 +321,8 @@ commit(struct steme_wal *w, const struct steme_wal_rec *recs, size_t n,
 	chain = steme_walrec_put_group(w->buf, &g, w->h.crc, recs, n);
 	/* [COMMIT-3] to [COMMIT-5] */
 	err = append(w, w->buf, size, fsync_us, why);
-	before = *w;
+	before = (struct place){ w->offset, w->group, w->lsn, w->hlc,
+	    w->chain };
 	if (err == STEME_OK || err == STEME_ESTALE) {
 		w->offset += size;
 		w->chain = chain;

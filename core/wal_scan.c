@@ -488,9 +488,11 @@ read_segment(struct steme_walread *r, const struct steme_walset *set, size_t i)
 		if (err == STEME_OK && f.g.flags == STEME_WAL_CLEAN &&
 		    !s->newest)
 			done = true;	/* its successor is missing */
-		else if (err == STEME_OK && f.g.flags == STEME_WAL_CLEAN)
+		else if (err == STEME_OK && f.g.flags == STEME_WAL_CLEAN) {
 			done = e->clean = true;
-		else if (err == STEME_OK) {
+			/* a start at the mark has seen no other group */
+			r->hlc = STEME_MAX(r->hlc, f.g.hlc);
+		} else if (err == STEME_OK) {
 			err = tell_group(r, s, &f.g, f.p);
 			e->durable = STEME_MAX(e->durable, f.g.durable);
 			off += steme_walrec_size(f.g.length);

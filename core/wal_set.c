@@ -86,7 +86,7 @@ static int
 bad_header(struct steme_walread *r, const struct entry *e,
     const struct steme_wal_seghdr *h, int err)
 {
-	char name[256];
+	char name[256], what[128];
 
 	if (err == STEME_EVERSION) {
 		e->table->ops->name(e->table, e->info.number, name,
@@ -99,6 +99,14 @@ bad_header(struct steme_walread *r, const struct entry *e,
 	if (h->version != 0 && h->number != 0 && h->number != e->info.number)
 		return steme_walread_damage(r, e->table, e->info.number, 0, 0,
 		    0, "the header names another segment");
+	/* damage, but whoever changed the version by hand shall read this too */
+	if (h->version > STEME_WAL_VERSION) {
+		snprintf(what, sizeof(what), "the segment header says version "
+		    "%" PRIu32 " (this program reads up to version %u) but is "
+		    "damaged", h->version, STEME_WAL_VERSION);
+		return steme_walread_damage(r, e->table, e->info.number, 0, 0,
+		    0, what);
+	}
 	return steme_walread_damage(r, e->table, e->info.number, 0, 0, 0,
 	    "the segment header is damaged or missing");
 }

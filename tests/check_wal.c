@@ -314,6 +314,7 @@ START_TEST(a_start_from_any_acknowledged_end_tells_only_what_follows)
 	for (int i = 0; i < 64; i++) {
 		t.from = ends[i];
 		wt_must_open(&t);
+		ck_assert_uint_eq(steme_wal_last_hlc(t.w), 7000 + t.acked * 3);
 		wt_crash(&t, i % 2 ? FIO_KILLED : FIO_LOSE, 0);
 		/* a place that is wrong costs time only */
 		t.from.offset += 512;
@@ -321,6 +322,11 @@ START_TEST(a_start_from_any_acknowledged_end_tells_only_what_follows)
 		wt_close(&t);
 		t.from.segment += 7;
 		wt_must_open(&t);
+		wt_close(&t);
+		/* what a clean stop knew is known to the next start */
+		t.from = ends[63];
+		wt_must_open(&t);
+		ck_assert_uint_eq(steme_wal_last_hlc(t.w), 7000 + t.acked * 3);
 		wt_close(&t);
 	}
 	wt_fini(&t);
@@ -653,6 +659,22 @@ START_TEST(a_newer_format_is_refused_before_anything_is_touched)
 }
 END_TEST
 
+START_TEST(a_version_that_was_changed_by_hand_is_damage_that_names_both_versions)
+{
+	struct wt t;
+
+	wt_init(&t);
+	wt_must_open(&t);
+	fill(&t, 1);
+	wt_close(&t);
+	faultio_flip(t.f, wt_path(1, ".wal"), 8, 1 ^ 9);
+	ck_assert_int_eq(wt_open(&t), STEME_ECORRUPT);
+	ck_assert_ptr_nonnull(strstr(t.why.text, "version 9"));
+	ck_assert_ptr_nonnull(strstr(t.why.text, "version 1"));
+	wt_fini(&t);
+}
+END_TEST
+
 START_TEST(the_log_of_another_node_is_refused)
 {
 	struct wt t;
@@ -748,6 +770,8 @@ suite(void)
 	    a_writer_whose_lock_was_taken_acknowledges_nothing_more);
 	tcase_add_test(tc,
 	    a_newer_format_is_refused_before_anything_is_touched);
+	tcase_add_test(tc,
+	    a_version_that_was_changed_by_hand_is_damage_that_names_both_versions);
 	tcase_add_test(tc, the_log_of_another_node_is_refused);
 	tcase_add_test(tc,
 	    a_scan_beside_a_writer_takes_no_new_group_for_damage);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * wal_util.h - a log in the memory of faultio whose records say by themselves whether
- * they are right: type, hlc, length and bytes follow from the lsn.
+ * they are right: type, hlc and length follow from the lsn, bytes from it and the try.
  */
 #ifndef STEME_TESTS_WAL_UTIL_H
 #define STEME_TESTS_WAL_UTIL_H
@@ -22,6 +22,7 @@
 #define WT_NODE	UINT64_C(0x1122334455667788)
 #define WT_GROUP_MAX	8
 #define WT_LEN_MAX	4096
+#define WT_TRIES	16384
 
 struct wt {
 	struct faultio *f;
@@ -31,6 +32,7 @@ struct wt {
 	struct steme_wal_pos from;
 	size_t (*len)(uint64_t lsn);	/* of a payload; NULL: wt_len */
 	bool zeros;			/* payloads may hold runs of zeros */
+	uint8_t tries[WT_TRIES];	/* of each lsn: each has bytes of its own */
 	uint64_t next;			/* lsn expected by the visitor */
 	uint64_t acked;			/* last record acknowledged or served */
 	uint64_t tried;			/* last record handed to a commit */
@@ -49,7 +51,8 @@ wt_len(uint64_t lsn)
 static inline struct steme_wal_rec
 wt_rec(const struct wt *t, uint64_t lsn, uint8_t *payload)
 {
-	uint64_t x = lsn * UINT64_C(0x9e3779b97f4a7c15) + 1;
+	uint64_t x = lsn * UINT64_C(0x9e3779b97f4a7c15) + 1 +
+	    t->tries[lsn % WT_TRIES];
 	size_t n = (t->len != NULL ? t->len : wt_len)(lsn);
 
 	for (size_t i = 0; i < n; i++) {
@@ -149,16 +152,24 @@ wt_commit(struct wt *t, size_t n)
 	uint64_t lsn = steme_wal_next_lsn(t->w);
 	int err;
 
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
+		/* a record that failed must not come back in another's place */
+		t->tries[(lsn + i) % WT_TRIES]++;
 		recs[i] = wt_rec(t, lsn + i, payload[i]);
+	}
 	if (lsn + n - 1 > t->tried)
 		t->tried = lsn + n - 1;
 	t->why.text[0] = '\0';
 	err = steme_wal_commit(t->w, recs, n, NULL, &t->why);
-	if (err == STEME_OK)
+	if (err == STEME_OK) {
 		t->acked = lsn + n - 1;
-	else
-		ck_assert(t->why.text[0] != '\0');
+		return err;
+	}
+	ck_assert(t->why.text[0] != '\0');
+	/* nothing of it may remain, so what was in doubt before still is */
+	if (err == STEME_ENOSPC || err == STEME_EREADONLY)
+		for (size_t i = 0; i < n; i++)
+			t->tries[(lsn + i) % WT_TRIES]--;
 	return err;
 }
 
