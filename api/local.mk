@@ -5,4 +5,4 @@ stemedb_api_CPPFLAGS = $(AM_CPPFLAGS) $(MHD_CFLAGS) $(SODIUM_CFLAGS) $(JSONC_CFL
 stemedb_api_LDADD = $(BASE_LIBS) $(MHD_LIBS) $(ZLIB_LIBS) $(SYSTEMD_LIBS)
 stemedb_api_SOURCES = %D%/main.c %D%/api.h %D%/server.c %D%/listen.c %D%/route.c %D%/reply.c
 stemedb_api_SOURCES += %D%/access.c %D%/hot.c
-stemedb_api_SOURCES += %D%/h_query.c %D%/h_assert.c %D%/h_bulk.c %D%/h_health.c
+stemedb_api_SOURCES += %D%/h_query.c %D%/h_assert.c %D%/h_bulk.c %D%/bulk_groups.c %D%/bulk.h %D%/h_health.c
