@@ -42,6 +42,7 @@ enum api_step {
 	API_WAITING_FIRST, API_WAITING_NEXT, API_HEADERS, API_BODY, API_WORKING,
 	API_ANSWERING
 };
+struct api_request;
 struct api_conn {
 	struct api_conn *next, *prev;	/* (api.mu) */
 	int fd;				/* (api.mu); -1 once cut off */
@@ -49,6 +50,7 @@ struct api_conn {
 	_Atomic int64_t since_us;	/* start of the step, or of its window */
 	_Atomic uint64_t bytes;		/* of a body in this window */
 	uint64_t taken_before;		/* the sweeper's: bytes of answers before it */
+	struct api_request *pending;	/* its headers are not complete yet */
 };
 
 struct api {
@@ -199,6 +201,8 @@ void api_server_stop(struct api *a);
 void api_conn_step(struct api_conn *k, enum api_step step);
 /* n bytes of a body came. */
 void api_conn_moved(struct api_conn *k, size_t n);
+/* NULL is allowed. */
+void api_request_free(struct api_request *r);
 /* Callbacks of libmicrohttpd; cls is the listener.  In server.c. */
 void *api_on_uri(void *cls, const char *uri, struct MHD_Connection *c);
 enum MHD_Result api_on_request(void *cls, struct MHD_Connection *c, const char *url,

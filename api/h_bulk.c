@@ -15,7 +15,7 @@
 #include <strings.h>
 
 #define LINE_MAX_	(2 << 20)
-#define INFLATE_TURN	(256 << 10)	/* bytes inflated before others have a turn */
+#define INFLATE_TURN	(32 << 10)	/* bytes inflated before others have a turn */
 
 /* Asked once a request; a refusal is a line's, not the request's. */
 static bool
@@ -86,7 +86,7 @@ take_bytes(struct bulk *k, const char *data, size_t n)
 static size_t
 inflate_some(struct bulk *k, const char *data, size_t n)
 {
-	static _Thread_local uint8_t out[64 << 10];
+	static _Thread_local uint8_t out[INFLATE_TURN];
 	size_t made = 0;
 	int rc = Z_OK;
 

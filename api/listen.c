@@ -103,6 +103,7 @@ on_connection(void *cls, struct MHD_Connection *c, void **ctx,
 		pthread_mutex_lock(&a->mu);
 		conn_remove_locked(a, k);
 		pthread_mutex_unlock(&a->mu);
+		api_request_free(k->pending);
 		free(k);
 		*ctx = NULL;
 	}

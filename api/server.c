@@ -121,33 +121,8 @@ api_ask(struct api_request *r, enum steme_msg type, const void *payload,
 
 /* ---- requests ---- */
 
-void *
-api_on_uri(void *cls, const char *uri, struct MHD_Connection *c)
-{
-	const union MHD_ConnectionInfo *info = MHD_get_connection_info(c,
-	    MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-	struct api_request *r = calloc(1, sizeof(*r));
-	const char *q;
-
-	(void)cls;
-	if (r == NULL || (r->uri = strdup(uri)) == NULL) {
-		free(r);
-		return NULL;
-	}
-	r->c = c;
-	r->conn = info == NULL ? NULL : info->socket_context;
-	q = strchr(r->uri, '?');
-	r->path = (struct steme_str){ r->uri, q == NULL ? strlen(r->uri) :
-	    (size_t)(q - r->uri) };
-	steme_buf_init(&r->answer, 0);
-	/* the first request's time runs from the connection's begin */
-	if (r->conn != NULL && atomic_load(&r->conn->step) == API_WAITING_NEXT)
-		api_conn_step(r->conn, API_HEADERS);
-	return r;
-}
-
-static void
-request_free(struct api_request *r)
+void
+api_request_free(struct api_request *r)
 {
 	if (r == NULL)
 		return;
@@ -157,6 +132,35 @@ request_free(struct api_request *r)
 	steme_buf_fini(&r->answer);
 	free(r->uri);
 	free(r);
+}
+
+void *
+api_on_uri(void *cls, const char *uri, struct MHD_Connection *c)
+{
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(c,
+	    MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+	struct api_request *r = calloc(1, sizeof(*r));
+	const char *q;
+
+	(void)cls;
+	if (r != NULL && info != NULL)
+		r->conn = info->socket_context;
+	if (r == NULL || r->conn == NULL || (r->uri = strdup(uri)) == NULL) {
+		free(r);
+		return NULL;
+	}
+	/* if its headers turn out to be malformed, perhaps nobody tells of its end */
+	api_request_free(r->conn->pending);
+	r->conn->pending = r;
+	r->c = c;
+	q = strchr(r->uri, '?');
+	r->path = (struct steme_str){ r->uri, q == NULL ? strlen(r->uri) :
+	    (size_t)(q - r->uri) };
+	steme_buf_init(&r->answer, 0);
+	/* the first request's time runs from the connection's begin */
+	if (atomic_load(&r->conn->step) == API_WAITING_NEXT)
+		api_conn_step(r->conn, API_HEADERS);
+	return r;
 }
 
 /* Only now, so that a request which was never answered counts for nothing. */
@@ -194,7 +198,9 @@ api_on_completed(void *cls, struct MHD_Connection *c, void **ctx,
 	if (r->api != NULL && r->queued)
 		measure(r);
 	api_conn_step(r->conn, API_WAITING_NEXT);
-	request_free(r);
+	if (r->conn->pending == r)
+		r->conn->pending = NULL;
+	api_request_free(r);
 	*ctx = NULL;
 }
 
@@ -281,6 +287,7 @@ begin(struct api_request *r, struct api_listener *l, const char *method,
 {
 	char allow[64];
 
+	r->conn->pending = NULL;
 	r->listener = l;
 	r->api = l->api;
 	r->start_us = mono();
@@ -372,7 +379,7 @@ api_on_request(void *cls, struct MHD_Connection *c, const char *url,
 		return MHD_YES;
 	}
 	if (*size > 0) {
-		if (r->conn != NULL && atomic_load(&r->conn->step) == API_WORKING)
+		if (atomic_load(&r->conn->step) == API_WORKING)
 			api_conn_step(r->conn, API_BODY);	/* awake again */
 		*size -= take_body(r, data, *size);
 		return r->drained > (uint64_t)r->api->conf.max_body_bytes +
