@@ -11,3 +11,4 @@ dist_man_MANS += %D%/man/steme.1 %D%/man/stemefs.8
 EXTRA_DIST += %D%/lenses.md
 EXTRA_DIST += %D%/api.md %D%/dependencies.md %D%/mount.md %D%/operations.md
 EXTRA_DIST += %D%/testing.md %D%/wal-format.md
+EXTRA_DIST += %D%/benchmarks.md
