@@ -25,16 +25,16 @@ part_memory () {
 	store_fresh
 	for i in 1 2 3 4; do
 		sed "s,\"concept_path\":\",&root$i/," "$DATA/mdn.ndjson"
-	done | head -n 1000000 | "$STEME" import --batch --dir "$D" - >"$T/out" 2>&1 || { cat "$T/out" >&2; die "import failed"; }
+	done | awk 'NR <= 1000000' | "$STEME" import --batch --dir "$D" - >"$T/out" 2>&1 || { cat "$T/out" >&2; die "import failed"; }
 	pid=$(daemon_pid)
-	kb=$(sed -n 's/^RssAnon: *\([0-9]*\).*/\1/p' "/proc/$pid/status")
+	kb=$(sed -n 's/^RssAnon:[[:space:]]*\([0-9]*\).*/\1/p' "/proc/$pid/status")
 	claims=$("$STEME" status --dir "$D" --json | sed -n 's/.*"assertions":\([0-9]*\).*/\1/p')
 	row "RssAnon after importing $claims claims, cache 64 MB" MB "$(calc "$kb / 1000")" - "<= 214" \
 	    "STEMEDB_CACHE_SIZE_MB=64 steme up; steme import --batch; /proc/PID/status" -
 	sed 's,^,root1/,' "$DATA/concepts" >"$T/asked"
 	"$BUILD/bench_query" -s 5 -d 32 -f "$T/asked" "$SOCK" >/dev/null
 	find "$M/root1/web/html" -path '*/@recency/*' -type f -exec cat {} + >/dev/null 2>&1
-	kb=$(sed -n 's/^RssAnon: *\([0-9]*\).*/\1/p' "/proc/$pid/status")
+	kb=$(sed -n 's/^RssAnon:[[:space:]]*\([0-9]*\).*/\1/p' "/proc/$pid/status")
 	row "RssAnon after 5 s of queries and reading 12,000 files" MB "$(calc "$kb / 1000")" - "<= 214" \
 	    "bench_query -s 5 -f concepts; cat of M/root1/web/html/**/@recency" -
 	store_down
