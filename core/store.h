@@ -52,7 +52,8 @@ struct steme_store_opts {
 	void (*progress)(void *arg, const char *what, unsigned permille);
 	/*
 	 * After a commit is visible, before it is acknowledged; called by the leader,
-	 * one at a time, in log order.  May wait at most 50 ms.
+	 * one at a time, in log order.  May wait for a second at
+	 * most (the mount: until the kernel was told, doc/mount.md); acknowledgements wait too.
 	 */
 	void (*on_commit)(void *arg, const struct steme_commit_item *items, size_t n);
 	/* A sync of the log took us microseconds; called as on_commit.  May be NULL. */
