@@ -64,7 +64,9 @@ libsteme_base_a_SOURCES += %D%/client_async.h %D%/client_async_impl.h
 
 # --- store: io, segments, log
 libsteme_store_a_SOURCES += %D%/crc.c %D%/crc.h %D%/io.c %D%/io.h
-libsteme_store_a_SOURCES += %D%/segments.h %D%/segments_local.c %D%/gzread.c %D%/gzread.h
+libsteme_store_a_SOURCES += %D%/segments.h %D%/segments_local.c %D%/segments_local.h
+libsteme_store_a_SOURCES += %D%/segments_lock.c %D%/segments_write.c
+libsteme_store_a_SOURCES += %D%/gzread.c %D%/gzread.h
 libsteme_store_a_SOURCES += %D%/wal.c %D%/wal.h %D%/walrec.c %D%/walrec.h
 libsteme_store_a_SOURCES += %D%/wal_impl.h %D%/wal_open.c
 libsteme_store_a_SOURCES += %D%/wal_read.h %D%/wal_scan.c %D%/wal_set.c %D%/wal_window.c
