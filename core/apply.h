@@ -45,8 +45,8 @@ void steme_known_free(struct steme_known *k);
  * Flags of (family, a, b), 0 if it is not known; b may be absent.  *v (may be NULL):
  * the number kept with it (of a concept: its first lsn).
  */
-unsigned steme_known_get(const struct steme_known *k, char family,
-    struct steme_str a, struct steme_str b, uint64_t *v);
+unsigned steme_known_get(struct steme_known *k, char family, struct steme_str a,
+    struct steme_str b, uint64_t *v);
 /* Adds flags, sets the number.  Grows if it must.  STEME_OK or STEME_ENOMEM. */
 int steme_known_add(struct steme_known *k, char family, struct steme_str a,
     struct steme_str b, unsigned flags, uint64_t v);

@@ -107,17 +107,30 @@ may_commit(struct steme_store *s, struct steme_why *why)
 	if (st == STEME_WRITES_FULL &&
 	    steme_mono_us(s->clock) < s->full_until_us)
 		return steme_fail(why, STEME_ENOSPC, "%s", reason);
+	if (st == STEME_WRITES_OK && !s->behind)
+		return STEME_OK;
+	/* alone from here on: nothing is on its way into the index */
+	steme_index_drain(s);
+	s->group->retry = true;
 	if (s->behind)
 		return catch_up(s, why);
-	/* room to finish what was begun: stop before LevelDB has none */
-	if (st == STEME_WRITES_OK &&
-	    s->apply.put_bytes - s->space_put_bytes < SPACE_EVERY)
-		return STEME_OK;
-	s->space_put_bytes = s->apply.put_bytes;
 	if (!steme_store_space_low(s, why))
 		return STEME_OK;
 	now_full(s, why);
 	return STEME_ENOSPC;
+}
+
+/* Room to finish what was begun: stop before LevelDB has none. */
+static void
+watch_space(struct steme_store *s)
+{
+	struct steme_why why;
+
+	if (s->apply.put_bytes - s->space_put_bytes < SPACE_EVERY)
+		return;
+	s->space_put_bytes = s->apply.put_bytes;
+	if (steme_store_space_low(s, &why))
+		now_full(s, &why);
 }
 
 static int
@@ -129,7 +142,10 @@ log_group(struct steme_store *s, struct steme_group *g, struct steme_why *why)
 	err = steme_wal_commit(s->wal, g->recs, g->n, &us, why);
 	if (err == STEME_OK) {
 		note_sync(s, us);
-		set_state(s, STEME_WRITES_OK, "");
+		g->end = steme_wal_end(s->wal);
+		/* what the group before finds out meanwhile is not to be undone */
+		if (g->retry)
+			set_state(s, STEME_WRITES_OK, "");
 		return STEME_OK;
 	}
 	if (err == STEME_ENOSPC) {
@@ -144,12 +160,11 @@ log_group(struct steme_store *s, struct steme_group *g, struct steme_why *why)
 	return err;
 }
 
-/* ---- index and readers: (lead) ---- */
+/* ---- index and readers: (index) ---- */
 
 static int
 index_group(struct steme_store *s, struct steme_group *g)
 {
-	struct steme_wal_pos end = steme_wal_end(s->wal);
 	struct steme_apply *a = &s->apply;
 	int err = STEME_OK;
 
@@ -165,7 +180,10 @@ index_group(struct steme_store *s, struct steme_group *g)
 		it->new_predicate = news & STEME_NEW_PREDICATE;
 	}
 	if (err == STEME_OK)
-		err = steme_apply_end_group(a, g->staged[0].r.lsn, &end);
+		err = steme_apply_end_group(a, g->staged[0].r.lsn, &g->end);
+	/* the group before has no place there: this one waits with it */
+	if (err == STEME_OK && s->behind)
+		return steme_apply_seal(a) == STEME_OK ? STEME_ENOSPC : a->err;
 	if (err == STEME_OK)
 		err = steme_apply_write(a);
 	for (size_t i = 0; i < g->n && err == STEME_OK; i++)
@@ -188,6 +206,8 @@ not_indexed(struct steme_store *s, int err, struct steme_why *why)
 		now_full(s, why);
 		return;
 	}
+	/* the group behind, in the log perhaps, must not pass by this one */
+	s->apply.err = err;
 	steme_fail(why, err, "the index could not be written (%s); the log has the "
 	    "record, a restart replays it", steme_strerror(err));
 	steme_store_failed(s, why->text);
@@ -211,34 +231,64 @@ steme_commit_retry(struct steme_store *s)
 		set_state(s, STEME_WRITES_OK, "");
 }
 
+/* The group is in the log.  Into the index, and out to the readers. */
+static int
+index_and_publish(struct steme_store *s, struct steme_group *g, struct steme_why *why)
+{
+	int err = s->apply.err;
+
+	if (g->n > 0) {
+		if ((err = index_group(s, g)) != STEME_OK) {
+			not_indexed(s, err, why);
+			return err;
+		}
+		watch_space(s);
+		steme_publish(s, g->items, g->n, g->exists);
+		return STEME_OK;
+	}
+	/* what is there already may have come with the group before: is that one whole? */
+	if (s->behind)
+		err = STEME_ENOSPC;
+	if (err != STEME_OK)
+		return steme_fail(why, err, "the index could not be written; what was "
+		    "written is in the log");
+	pthread_mutex_lock(&s->mu);
+	s->exists += g->exists;
+	pthread_mutex_unlock(&s->mu);
+	return STEME_OK;
+}
+
 /* ---- the leader ---- */
+
+static void
+refuse_all(struct steme_write *list, int err, const struct steme_why *why)
+{
+	for (struct steme_write *w = list; w != NULL; w = w->next)
+		steme_refuse(w, err, why->text);
+}
 
 void
 steme_commit(struct steme_store *s, struct steme_write *list)
 {
 	struct steme_group *g = s->group;
 	struct steme_why why = { "" };
-	int err = STEME_OK;
+	int err;
 
 	if ((err = may_commit(s, &why)) == STEME_OK &&
 	    (err = steme_stage(s, list)) != STEME_OK)
 		steme_fail(&why, err, "out of memory; nothing was stored");
-	if (err == STEME_OK && g->n == 0) {
-		pthread_mutex_lock(&s->mu);
-		s->exists += g->exists;
-		pthread_mutex_unlock(&s->mu);
-		return;
-	}
-	if (err == STEME_OK)
+	if (err == STEME_OK && g->n > 0)
 		err = log_group(s, g, &why);
-	if (err == STEME_OK && (err = index_group(s, g)) != STEME_OK)
-		not_indexed(s, err, &why);
-	if (err == STEME_OK) {
-		steme_publish(s, g->items, g->n, g->exists);
+	if (err != STEME_OK) {
+		refuse_all(list, err, &why);
+		steme_lead_release(s);
 		return;
 	}
-	for (struct steme_write *w = list; w != NULL; w = w->next)
-		steme_refuse(w, err, why.text);
+	steme_index_begin(s);
+	/* from here on the next group may be on its way into the log */
+	if ((err = index_and_publish(s, g, &why)) != STEME_OK)
+		refuse_all(list, err, &why);
+	steme_index_end(s);
 }
 
 int

@@ -20,10 +20,18 @@ struct slot {
 	uint64_t v;
 };
 
+/* The hash asked for last: who asks for a thing often adds it next. */
+struct memo {
+	size_t n;
+	struct slot h;
+	uint8_t in[1 + STEME_CONCEPT_MAX + 1 + STEME_SEGMENT_MAX];
+};
+
 struct steme_known {
 	struct slot *slots;
 	size_t nslots, used;
 	size_t limit;			/* of used: full */
+	struct memo memo[2];		/* of concepts, and of all else */
 	uint8_t key[crypto_shorthash_siphashx24_KEYBYTES];
 };
 
@@ -55,9 +63,9 @@ steme_known_free(struct steme_known *k)
 }
 
 static struct slot
-hash_of(const struct steme_known *k, char family, struct steme_str a,
-    struct steme_str b)
+hash_of(struct steme_known *k, char family, struct steme_str a, struct steme_str b)
 {
+	struct memo *m = &k->memo[family != 'N'];
 	uint8_t in[1 + STEME_CONCEPT_MAX + 1 + STEME_SEGMENT_MAX];
 	size_t n = 0;
 	uint64_t out[2];
@@ -71,8 +79,13 @@ hash_of(const struct steme_known *k, char family, struct steme_str a,
 		memcpy(in + n, b.p, b.n);
 		n += b.n;
 	}
+	if (n == m->n && memcmp(in, m->in, n) == 0)
+		return m->h;
 	crypto_shorthash_siphashx24((unsigned char *)out, in, n, k->key);
-	return (struct slot){ out[0], out[1] & ~FLAG_BITS, 0 };
+	m->h = (struct slot){ out[0], out[1] & ~FLAG_BITS, 0 };
+	memcpy(m->in, in, n);
+	m->n = n;
+	return m->h;
 }
 
 static struct slot *
@@ -87,7 +100,7 @@ find(struct slot *slots, size_t nslots, const struct slot *h)
 }
 
 unsigned
-steme_known_get(const struct steme_known *k, char family, struct steme_str a,
+steme_known_get(struct steme_known *k, char family, struct steme_str a,
     struct steme_str b, uint64_t *v)
 {
 	struct slot h = hash_of(k, family, a, b);

@@ -71,11 +71,11 @@ lead_and_unlock(struct steme_store *s)
 	if (s->group_max_wait_ms > 0)
 		wait_locked(s);
 	list = take_locked(s);
+	s->group->before = s->indexing ? s->logged : NULL;
+	s->group->retry = false;
+	s->group->first_lsn = s->indexing ? s->logged_next : s->apply.at.next_lsn;
 	pthread_mutex_unlock(&s->mu);
 	steme_commit(s, list);
-	pthread_mutex_lock(&s->mu);
-	release_locked(s);
-	pthread_mutex_unlock(&s->mu);
 	for (struct steme_write *w = list; w != NULL; w = next) {
 		next = w->next;
 		w->done(w);
@@ -95,6 +95,8 @@ steme_committer(void *store)
 			break;
 		lead_and_unlock(s);
 	}
+	/* the other one may have gone to sleep while something was queued */
+	pthread_cond_broadcast(&s->work);
 	pthread_mutex_unlock(&s->mu);
 	return NULL;
 }
@@ -104,7 +106,7 @@ steme_lead_acquire(struct steme_store *s)
 {
 	pthread_mutex_lock(&s->mu);
 	s->lead_waiters++;
-	while (s->leading)
+	while (s->leading || s->indexing)
 		pthread_cond_wait(&s->lead_free, &s->mu);
 	s->lead_waiters--;
 	s->leading = true;
@@ -116,6 +118,51 @@ steme_lead_release(struct steme_store *s)
 {
 	pthread_mutex_lock(&s->mu);
 	release_locked(s);
+	pthread_mutex_unlock(&s->mu);
+}
+
+static void
+drain_locked(struct steme_store *s)
+{
+	/* only a leader begins, and that is the caller */
+	while (s->indexing)
+		pthread_cond_wait(&s->index_free, &s->mu);
+}
+
+void
+steme_index_drain(struct steme_store *s)
+{
+	pthread_mutex_lock(&s->mu);
+	drain_locked(s);
+	pthread_mutex_unlock(&s->mu);
+}
+
+void
+steme_index_begin(struct steme_store *s)
+{
+	struct steme_group *g = s->group;
+
+	pthread_mutex_lock(&s->mu);
+	drain_locked(s);
+	s->indexing = true;
+	s->group = s->logged;		/* that one is in the index now */
+	s->logged = g;
+	if (g->n > 0)
+		s->logged_next = g->first_lsn + g->n;
+	else
+		s->logged_next = s->apply.at.next_lsn;
+	release_locked(s);
+	pthread_mutex_unlock(&s->mu);
+}
+
+void
+steme_index_end(struct steme_store *s)
+{
+	pthread_mutex_lock(&s->mu);
+	s->indexing = false;
+	pthread_cond_signal(&s->index_free);
+	if (s->lead_waiters > 0)
+		pthread_cond_broadcast(&s->lead_free);
 	pthread_mutex_unlock(&s->mu);
 }
 

@@ -447,6 +447,7 @@ online_swap(struct steme_store *s, struct online *on, int64_t start,
 	steme_mark_rebuild(s, false);
 	steme_apply_fini(&s->apply);
 	steme_known_clear(s->known);
+	steme_known_clear(s->fresh);
 	err = steme_apply_init(&s->apply, ix, s->known, &at);
 	pthread_mutex_lock(&s->gen_mu);
 	s->gen = on->gen;

@@ -72,7 +72,7 @@ group_reserve(struct steme_group *g, size_t n)
 
 /* The slot of id: empty, or that of the staged record with this id. */
 static uint32_t *
-group_slot(struct steme_group *g, const struct steme_id *id)
+group_slot(const struct steme_group *g, const struct steme_id *id)
 {
 	size_t i;
 
@@ -104,24 +104,83 @@ steme_refuse(struct steme_write *w, int err, const char *why)
 
 /* ---- staging: (lead) ---- */
 
+/* What is known of a concept, from the cache or from 'N'.  0: nothing. */
+static unsigned
+fresh_concept(struct steme_store *s, struct steme_str concept)
+{
+	static const struct steme_str none = { NULL, 0 };
+	unsigned flags = steme_known_get(s->fresh, 'N', concept, none, NULL);
+	struct steme_index *ix = s->gen->ix;
+	struct steme_keybuf k;
+	struct steme_name n = { 0 };
+	uint8_t *val = NULL;
+	size_t len;
+	int err;
+
+	if (flags != 0)
+		return flags;
+	if (steme_known_full(s->fresh)) {
+		/* what is on its way is known here only */
+		steme_index_drain(s);
+		steme_known_clear(s->fresh);
+	}
+	steme_key_name(&k, concept);
+	err = ix->ops->get(ix, NULL, k.b, k.n, &val, &len);
+	if (err == STEME_OK)
+		err = steme_name_decode(&n, val, len);
+	else if (err == STEME_ENOTFOUND)
+		err = STEME_OK;
+	free(val);
+	if (err != STEME_OK)
+		return 0;
+	flags = STEME_KNOWN | (n.has_assertions ? 0 : STEME_KNOWN_COMPLETE);
+	return steme_known_add(s->fresh, 'N', concept, none, flags, 0) == STEME_OK ?
+	    flags : 0;
+}
+
+/*
+ * Is o the first assertion ever of its concept and predicate?  Then its id cannot be
+ * there, and need not be looked for: that is most of a bulk load.
+ */
+static bool
+is_first(struct steme_store *s, const struct steme_object *o)
+{
+	if (o->kind != STEME_ASSERTION ||
+	    !(fresh_concept(s, o->concept) & STEME_KNOWN_COMPLETE) ||
+	    steme_known_get(s->fresh, 'P', o->concept, o->predicate, NULL) != 0)
+		return false;
+	return steme_known_add(s->fresh, 'P', o->concept, o->predicate, 0, 0) ==
+	    STEME_OK;
+}
+
 /* Is p stored already, or earlier in this group?  Then it is answered with that. */
 static int
 is_stored(struct steme_store *s, struct steme_group *g, struct steme_put *p,
     bool *stored)
 {
 	uint32_t *slot = group_slot(g, &p->id);
+	const struct steme_group *at = g;
 	struct steme_index *ix = s->gen->ix;
 	struct steme_record r;
 	uint8_t *backing;
 	int err;
 
 	*stored = true;
+	if (*slot == 0 && g->before != NULL && g->before->n > 0) {
+		/* not in the index yet; who waits for this one waits for that, too */
+		at = g->before;
+		slot = group_slot(at, &p->id);
+	}
 	if (*slot != 0) {
-		p->lsn = g->staged[*slot - 1].r.lsn;
+		p->lsn = at->staged[*slot - 1].r.lsn;
 		p->status = STEME_EXISTS;
 		g->exists++;
 		return STEME_OK;
 	}
+	*stored = false;
+	if (is_first(s, &p->o))
+		return STEME_OK;
+	*stored = true;
 	err = steme_index_record(ix, &p->id, &r, &backing, NULL);
 	free(backing);
 	if (err == STEME_OK) {
@@ -170,7 +229,7 @@ stage(struct steme_store *s, struct steme_group *g, struct steme_write *w,
 		return;
 	memset(t, 0, sizeof(*t));
 	t->put = p;
-	t->r.lsn = s->apply.at.next_lsn + g->n;
+	t->r.lsn = g->first_lsn + g->n;
 	t->r.hlc = next_hlc(s, &p->o, now_us);
 	t->r.node = s->node;
 	t->r.sigkind = p->sigkind;

@@ -60,6 +60,7 @@ steme_store_new(struct steme_store **out, const struct steme_store_opts *o)
 	pthread_mutex_init(&s->upkeep_mu, NULL);
 	pthread_cond_init(&s->work, NULL);
 	pthread_cond_init(&s->lead_free, NULL);
+	pthread_cond_init(&s->index_free, NULL);
 	pthread_condattr_init(&mono);
 	pthread_condattr_setclock(&mono, CLOCK_MONOTONIC);
 	pthread_cond_init(&s->more, &mono);
@@ -100,7 +101,9 @@ steme_store_free(struct steme_store *s)
 		steme_gen_put(s->gen);
 	steme_apply_fini(&s->apply);
 	steme_known_free(s->known);
+	steme_known_free(s->fresh);
 	steme_group_free(s->group);
+	steme_group_free(s->logged);
 	steme_globals_free(s->globals);
 	steme_changes_close(s->changes);
 	free(s->wal_dir);
@@ -108,6 +111,7 @@ steme_store_free(struct steme_store *s)
 	free_list(s->more_wal_dirs);
 	pthread_cond_destroy(&s->work);
 	pthread_cond_destroy(&s->lead_free);
+	pthread_cond_destroy(&s->index_free);
 	pthread_cond_destroy(&s->more);
 	pthread_mutex_destroy(&s->mu);
 	pthread_mutex_destroy(&s->gen_mu);
@@ -169,7 +173,10 @@ steme_store_open(struct steme_store **out, const struct steme_store_opts *o,
 	why->text[0] = '\0';
 	err = STEME_ENOMEM;
 	s->globals = steme_globals_new(&s->genesis.operator_);
-	if (s->globals == NULL || steme_group_new(&s->group) != STEME_OK)
+	s->fresh = steme_known_new(STEME_FRESH_SLOTS);
+	if (s->globals == NULL || s->fresh == NULL ||
+	    steme_group_new(&s->group) != STEME_OK ||
+	    steme_group_new(&s->logged) != STEME_OK)
 		goto out;
 	if ((err = load_globals(s)) != STEME_OK)
 		goto out;
@@ -182,9 +189,12 @@ steme_store_open(struct steme_store **out, const struct steme_store_opts *o,
 	atomic_store(&s->lsn, s->apply.at.next_lsn - 1);
 	steme_store_count_lost(s);
 	err = STEME_ENOMEM;
-	if (pthread_create(&s->committer, NULL, steme_committer, s) != 0)
+	for (; s->ncommitters < STEME_NELEM(s->committers); s->ncommitters++)
+		if (pthread_create(&s->committers[s->ncommitters], NULL,
+		    steme_committer, s) != 0)
+			break;
+	if (s->ncommitters == 0)
 		goto out;
-	s->has_committer = true;
 	*out = s;
 	s = NULL;
 	err = STEME_OK;
@@ -226,8 +236,8 @@ steme_store_close(struct steme_store *s)
 	pthread_cond_broadcast(&s->work);
 	pthread_cond_broadcast(&s->more);
 	pthread_mutex_unlock(&s->mu);
-	if (s->has_committer)
-		pthread_join(s->committer, NULL);
+	for (unsigned i = 0; i < s->ncommitters; i++)
+		pthread_join(s->committers[i], NULL);
 	last_checkpoint(s);
 	steme_store_free(s);
 }

@@ -51,12 +51,12 @@ struct steme_store_opts {
 	/* Progress of a long replay (0..1,000 per mille), may be NULL. */
 	void (*progress)(void *arg, const char *what, unsigned permille);
 	/*
-	 * After a commit is visible, before it is acknowledged; called by the leader,
-	 * one at a time, in log order.  May wait for a second at
-	 * most (the mount: until the kernel was told, doc/mount.md); acknowledgements wait too.
+	 * After a commit is visible, before it is acknowledged; one at a time, in log
+	 * order, while the next group is logged.  May wait for a second at most (the
+	 * mount: until the kernel was told, doc/mount.md); acknowledgements wait too.
 	 */
 	void (*on_commit)(void *arg, const struct steme_commit_item *items, size_t n);
-	/* A sync of the log took us microseconds; called as on_commit.  May be NULL. */
+	/* A sync of the log took us microseconds; also while on_commit runs.  May be NULL. */
 	void (*on_sync)(void *arg, int64_t us);
 	void *arg;
 };

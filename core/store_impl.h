@@ -3,8 +3,12 @@
  * store_impl.h - what the files of the store share.  Private to them.
  *
  * Leadership: one thread at a time is the leader (s->leading, guarded by s->mu). Only
- * the leader touches what is marked (lead): the log, the index for writing, the apply
- * state.  It holds no lock while it works.
+ * the leader touches what is marked (lead): the log and what is going into it.  When the
+ * log has a group, the leader takes s->indexing and gives leadership up, so that the next
+ * group is logged while this one goes into the index.  Only who holds s->indexing
+ * touches what is marked (index): the index for writing, the apply state.  A leader that
+ * sees s->indexing free may do so, too, for nobody else can take it;
+ * steme_lead_acquire() waits for that.  Neither holds a lock while it works.
  */
 #ifndef STEME_STORE_IMPL_H
 #define STEME_STORE_IMPL_H
@@ -65,34 +69,42 @@ struct steme_store {
 	void (*on_sync)(void *arg, int64_t us);
 	void *arg;
 	struct steme_globals *globals;	/* locks itself */
-	struct steme_changes *changes;	/* (lead) writes, all read */
+	struct steme_changes *changes;	/* (index) writes, all read */
 	int64_t created_us;
 
 	struct steme_wal *wal;		/* (lead) but its stats */
 	struct steme_segments *segments;	/* (lead) but list and read; the log's own */
-	struct steme_apply apply;	/* (lead) */
-	struct steme_known *known;	/* (lead) */
-	struct steme_group *group;	/* (lead) */
+	struct steme_apply apply;	/* (index) */
+	struct steme_known *known;	/* (index) */
+	struct steme_group *group;	/* (lead) being filled */
+	struct steme_group *logged;	/* (lead) the one before: read only once logged */
+	uint64_t logged_next;		/* (lead) first lsn behind it */
+	/*
+	 * (lead) Concepts: was there an assertion about it in the index when it was first
+	 * asked?  Of those without, the predicates staged since.
+	 */
+	struct steme_known *fresh;
 	uint64_t hlc_last;		/* (lead) */
-	bool behind;			/* (lead) apply.batch still has to be written */
+	_Atomic bool behind;		/* (index) writes: apply.batch has to be written */
 	int64_t slow_told_us;		/* (lead) monotonic: last line about a slow sync */
-	int64_t full_until_us;		/* (lead) monotonic: no try before it */
-	struct steme_applied checkpoint;	/* (lead) */
-	bool checkpoint_due;		/* (lead) with the next tick */
-	int64_t checkpoint_us;		/* (lead) monotonic */
-	uint64_t checkpoint_put_bytes;	/* (lead) apply.put_bytes then */
-	uint64_t space_put_bytes;	/* (lead) apply.put_bytes when space was looked at */
+	_Atomic int64_t full_until_us;	/* monotonic: no try before it */
+	struct steme_applied checkpoint;	/* (index) */
+	bool checkpoint_due;		/* (index) with the next tick */
+	int64_t checkpoint_us;		/* (index) monotonic */
+	uint64_t checkpoint_put_bytes;	/* (index) apply.put_bytes then */
+	uint64_t space_put_bytes;	/* (index) apply.put_bytes when space was looked at */
 
 	pthread_mutex_t gen_mu;		/* rank 3, leaf */
 	struct steme_gen *gen;		/* (gen_mu) to read; changed by the leader only */
 
 	pthread_mutex_t mu;		/* rank 2 */
 	pthread_cond_t work;		/* the committer has something to do */
-	pthread_cond_t lead_free;	/* leadership was given up */
+	pthread_cond_t lead_free;	/* leadership, or the index, was given up */
+	pthread_cond_t index_free;	/* the index was given up: for the leader */
 	pthread_cond_t more;		/* a write was queued (group_max_wait_ms) */
 	struct steme_write *head, **tail;	/* (mu) */
 	size_t queued_bytes;		/* (mu) */
-	bool leading, stop;		/* (mu) */
+	bool leading, indexing, stop;	/* (mu) */
 	unsigned lead_waiters;		/* (mu) */
 	enum steme_write_state writes;	/* (mu) */
 	char reason[256];		/* (mu) */
@@ -105,8 +117,9 @@ struct steme_store {
 	struct steme_meta_rebuilt rebuilt;	/* (mu) */
 	uint64_t globals_lsn, globals_hlc;	/* (mu) of the newest global looked up */
 
-	pthread_t committer;
-	bool has_committer;
+	/* two: one logs while the other indexes */
+	pthread_t committers[2];
+	unsigned ncommitters;
 
 	pthread_mutex_t upkeep_mu;	/* rank 1: one checkpoint, tick or rebuild at a time */
 	int64_t lost_checked_us;	/* (upkeep_mu) */
@@ -136,7 +149,8 @@ int steme_gen_open(struct steme_gen **out, const struct steme_store *s,
 /* The same around an index that stays the caller's. */
 int steme_gen_borrow(struct steme_gen **out, struct steme_index *ix);
 /* ---- queue.c, store.c ---- */
-/* Becomes the leader, whatever is queued; the queue waits until it is given up. */
+/* Becomes the leader, with nobody indexing, whatever is queued; the queue waits until it
+ * is given up. */
 void steme_lead_acquire(struct steme_store *s);
 void steme_lead_release(struct steme_store *s);
 /* Writes stop for good; logged.  Any thread. */
@@ -210,6 +224,7 @@ void steme_log_tables_close(struct steme_segments **t, size_t n);
 /* ---- feed.c ---- */
 /* Slots of the table of known things: 3 MB, and for rebuilds 48 MB. */
 #define STEME_KNOWN_SLOTS	(1u << 17)
+#define STEME_FRESH_SLOTS	(1u << 16)
 #define STEME_KNOWN_REBUILD	(1u << 21)
 
 /* Feeds log records to an index; with a second thread that writes when it gets long. */

@@ -21,6 +21,8 @@ struct lossy {
 	size_t n, cap;
 	int fail;			/* the next writes fail with this */
 	unsigned skip;			/* after so many good ones */
+	void (*before_write)(void *arg);	/* may wait; or NULL */
+	void *arg;
 };
 
 static struct steme_batch *
@@ -69,6 +71,8 @@ lossy_write(struct steme_index *ix, struct steme_batch *b, bool sync)
 {
 	struct lossy *l = lossy_of(ix);
 
+	if (l->before_write != NULL)
+		l->before_write(l->arg);
 	if (l->fail != 0 && l->skip-- == 0) {
 		l->skip = 0;
 		return l->fail;

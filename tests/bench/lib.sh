@@ -62,6 +62,7 @@ free_port () {
 
 # store_up [--no-mount]: a fresh store unless $D is there.
 store_up () {
+	store_down
 	mkdir -p "$D" "$M"
 	[ $# = 1 ] || set -- --mount "$M"
 	"$STEME" up --dir "$D" --port "$PORT" "$@" >"$T/out" 2>&1 ||

