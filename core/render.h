@@ -11,8 +11,6 @@
 #include "core/buf.h"
 #include "core/view.h"
 
-#include <json-c/json_object.h>
-
 #define STEME_LIMIT_DEFAULT	100
 #define STEME_LIMIT_MAX		10000
 
@@ -84,16 +82,24 @@ int steme_render_neighbours(struct steme_store *s, struct steme_str concept, uin
     struct steme_buf *b);
 
 /*
- * json-c with its failures noted: an object under construction.  Adding a NULL
- * value (out of memory) makes it bad; keys must be string literals, each new.
+ * JSON written straight into a buffer, whose sticky failure is the only one: an object
+ * (jo) or array (ja) that is open there.  One open thing at a time is written to; what is
+ * opened within must be ended first.  Keys are literals that need no escapes.
  */
 struct steme_jo {
-	struct json_object *o;
-	bool bad;
+	struct steme_buf *b;
+	bool more;			/* a member was written: a comma is next */
 };
-void steme_jo_init(struct steme_jo *j);
-void steme_jo_drop(struct steme_jo *j);
-void steme_jo_add(struct steme_jo *j, const char *key, struct json_object *val);
+void steme_jo_begin(struct steme_jo *j, struct steme_buf *b);
+void steme_jo_end(struct steme_jo *j);
+void steme_ja_begin(struct steme_jo *a, struct steme_buf *b);
+/* Before each element, which then is written into the buffer. */
+void steme_ja_next(struct steme_jo *a);
+void steme_ja_end(struct steme_jo *a);
+/* A member's key; its value then is written into the buffer. */
+void steme_jo_key(struct steme_jo *j, const char *key);
+/* The same for a key that is data; escaped. */
+void steme_jo_str_key(struct steme_jo *j, struct steme_str key);
 void steme_jo_null(struct steme_jo *j, const char *key);
 void steme_jo_str(struct steme_jo *j, const char *key, struct steme_str s);
 /* null if absent */
@@ -103,31 +109,30 @@ void steme_jo_dec4(struct steme_jo *j, const char *key, int32_t v);
 void steme_jo_uint(struct steme_jo *j, const char *key, uint64_t v);
 void steme_jo_bool(struct steme_jo *j, const char *key, bool v);
 void steme_jo_id(struct steme_jo *j, const char *key, const struct steme_id *id);
+/* An array of ids. */
+void steme_jo_ids(struct steme_jo *j, const char *key, const struct steme_id *ids,
+    size_t n);
 void steme_jo_time(struct steme_jo *j, const char *key, int64_t us);
 /* {"type","value"} of an assertion */
 void steme_jo_value(struct steme_jo *j, const char *key, const struct steme_object *o);
-/* Appends j's text to b, drops j.  Bad: b fails with STEME_ENOMEM. */
-void steme_jo_put(struct steme_jo *j, struct steme_buf *b);
-/* Adds j to array a (made by json_object_new_array), taking it over; false: no memory. */
-bool steme_ja_add(struct json_object *a, struct steme_jo *j);
-/* The value alone as JSON, into b. */
+/* Into b: an assertion's value alone, a string (null if absent), an id. */
 void steme_json_value(struct steme_buf *b, const struct steme_object *o);
-/* A JSON string, or null if absent, into b. */
 void steme_json_str(struct steme_buf *b, struct steme_str s);
+void steme_json_id(struct steme_buf *b, const struct steme_id *id);
 
-/* Items (render_json.c).  concept: of the view. */
-void steme_item_winner(struct steme_jo *j, struct steme_str concept,
+/* Items (render_json.c), each a whole object into b.  concept: of the view. */
+void steme_item_winner(struct steme_buf *b, struct steme_str concept,
     const struct steme_cand_group *g, const struct steme_result *res);
-void steme_item_layered(struct steme_jo *j, struct steme_str concept,
+void steme_item_layered(struct steme_buf *b, struct steme_str concept,
     const struct steme_cand_group *g, const struct steme_result *res);
-void steme_item_skeptic(struct steme_jo *j, struct steme_str concept,
+void steme_item_skeptic(struct steme_buf *b, struct steme_str concept,
     const struct steme_cand_group *g, const struct steme_result *res);
 /* The item of any lens but constraints. */
-void steme_item_any(struct steme_jo *j, enum steme_lens lens, struct steme_str concept,
+void steme_item_any(struct steme_buf *b, enum steme_lens lens, struct steme_str concept,
     const struct steme_cand_group *g, const struct steme_result *res);
-void steme_item_rule(struct steme_jo *j, struct steme_str predicate,
+void steme_item_rule(struct steme_buf *b, struct steme_str predicate,
     const struct steme_cand *c);
-void steme_item_history(struct steme_jo *j, const struct steme_cand *c,
+void steme_item_history(struct steme_buf *b, const struct steme_cand *c,
     int32_t conflict, uint32_t candidates);
 /* Is there anything to show?  (skeptic has no winner, but shares.) */
 bool steme_result_shows(enum steme_lens lens, const struct steme_result *res);

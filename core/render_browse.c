@@ -36,12 +36,12 @@ put_child(void *arg, struct steme_str child, uint64_t first_lsn, bool has_assert
 		return STEME_ECORRUPT;
 	if (l->n++ > 0)
 		steme_buf_putc(l->b, ',');
-	steme_jo_init(&j);
+	steme_jo_begin(&j, l->b);
 	steme_jo_str(&j, "name", child);
 	steme_jo_str(&j, "concept_path", (struct steme_str){ path, (size_t)n });
 	steme_jo_bool(&j, "has_assertions", has_assertions);
 	steme_jo_uint(&j, "first_lsn", first_lsn);
-	steme_jo_put(&j, l->b);
+	steme_jo_end(&j);
 	l->last_lsn = first_lsn;
 	return steme_buf_err(l->b);
 }

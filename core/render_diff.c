@@ -131,20 +131,12 @@ out:
 static void
 add_item(struct steme_jo *j, const char *key, const struct side *s)
 {
-	struct steme_jo item;
-
 	if (!s->shows) {
 		steme_jo_null(j, key);
 		return;
 	}
-	steme_item_any(&item, s->r.q->lens, s->r.q->concept, side_group(s),
-	    &s->res);
-	if (item.bad) {
-		steme_jo_drop(&item);
-		j->bad = true;
-		return;
-	}
-	steme_jo_add(j, key, item.o);
+	steme_jo_key(j, key);
+	steme_item_any(j->b, s->r.q->lens, s->r.q->concept, side_group(s), &s->res);
 }
 
 /* One predicate, present on one side or on both. */
@@ -165,11 +157,11 @@ compare(struct side *a, struct side *b, int order, struct steme_buf *out, size_t
 	if (err == STEME_OK && !same && (a->shows || b->shows)) {
 		if ((*n)++ > 0)
 			steme_buf_putc(out, ',');
-		steme_jo_init(&j);
+		steme_jo_begin(&j, out);
 		steme_jo_str(&j, "predicate", predicate);
 		add_item(&j, "a", a);
 		add_item(&j, "b", b);
-		steme_jo_put(&j, out);
+		steme_jo_end(&j);
 	}
 	side_drop(a);
 	side_drop(b);
@@ -184,7 +176,7 @@ put_side(struct steme_buf *b, const struct steme_query *q)
 	struct steme_jo j;
 	char t[24];
 
-	steme_jo_init(&j);
+	steme_jo_begin(&j, b);
 	steme_jo_cstr(&j, "lens", steme_lens_name(q->lens));
 	if (q->as_of_us == INT64_MAX)
 		steme_jo_null(&j, "as_of");
@@ -196,7 +188,7 @@ put_side(struct steme_buf *b, const struct steme_query *q)
 		snprintf(t, sizeof(t), "%" PRIu64, q->known_at);
 		steme_jo_cstr(&j, "known_at", t);
 	}
-	steme_jo_put(&j, b);
+	steme_jo_end(&j);
 }
 
 static int

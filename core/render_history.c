@@ -48,7 +48,6 @@ steme_render_history_file(struct steme_render *r, struct steme_buf *b)
 {
 	const struct steme_cand **order;
 	struct steme_cands cands;
-	struct steme_jo j;
 	int32_t conflict;
 	size_t n;
 	int err;
@@ -68,9 +67,8 @@ steme_render_history_file(struct steme_render *r, struct steme_buf *b)
 		if ((order = steme_render_history_order(r, g, false, &n)) == NULL)
 			break;
 		for (size_t k = 0; k < n; k++) {
-			steme_item_history(&j, order[k], conflict,
+			steme_item_history(b, order[k], conflict,
 			    (uint32_t)g->counting);
-			steme_jo_put(&j, b);
 			steme_buf_putc(b, '\n');
 		}
 		free(order);
@@ -94,7 +92,6 @@ static int
 put_group(struct pager *p, const struct steme_cand_group *g)
 {
 	const struct steme_cand **order;
-	struct steme_jo j;
 	int32_t conflict;
 	size_t n, k = 0;
 	int c, err;
@@ -116,8 +113,8 @@ put_group(struct pager *p, const struct steme_cand_group *g)
 		}
 		if (p->given++ > 0)
 			steme_buf_putc(p->b, ',');
-		steme_item_history(&j, order[k], conflict, (uint32_t)g->counting);
-		steme_jo_put(&j, p->b);
+		steme_item_history(p->b, order[k], conflict,
+		    (uint32_t)g->counting);
 		memcpy(p->end.store, g->predicate.p, g->predicate.n);
 		p->end.predicate = (struct steme_str){ (char *)p->end.store,
 		    g->predicate.n };

@@ -1,66 +1,97 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* render_jo.c - json-c objects with their failures noted. */
+/* render_jo.c - JSON written straight into a buffer. */
 #include "config.h"
 #include "core/render.h"
 
 #include "core/timefmt.h"
 
-#include <stdlib.h>
-
-#define ADD_FLAGS	(JSON_C_OBJECT_ADD_KEY_IS_NEW | JSON_C_OBJECT_KEY_IS_CONSTANT)
-#define TEXT_FLAGS	(JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE)
+#include <inttypes.h>
+#include <stdio.h>
 
 void
-steme_jo_init(struct steme_jo *j)
+steme_jo_begin(struct steme_jo *j, struct steme_buf *b)
 {
-	j->o = json_object_new_object();
-	j->bad = j->o == NULL;
+	j->b = b;
+	j->more = false;
+	steme_buf_putc(b, '{');
 }
 
 void
-steme_jo_drop(struct steme_jo *j)
+steme_jo_end(struct steme_jo *j)
 {
-	json_object_put(j->o);
-	j->o = NULL;
+	steme_buf_putc(j->b, '}');
 }
 
 void
-steme_jo_add(struct steme_jo *j, const char *key, struct json_object *val)
+steme_ja_begin(struct steme_jo *a, struct steme_buf *b)
 {
-	/* json-c would silently take NULL for null */
-	if (val == NULL || j->bad) {
-		json_object_put(val);
-		j->bad = true;
+	a->b = b;
+	a->more = false;
+	steme_buf_putc(b, '[');
+}
+
+void
+steme_ja_next(struct steme_jo *a)
+{
+	if (a->more)
+		steme_buf_putc(a->b, ',');
+	a->more = true;
+}
+
+void
+steme_ja_end(struct steme_jo *a)
+{
+	steme_buf_putc(a->b, ']');
+}
+
+/* ,"key": with one reservation; keys are short and need no escapes. */
+void
+steme_jo_key(struct steme_jo *j, const char *key)
+{
+	size_t n = strlen(key);
+	uint8_t *p = steme_buf_reserve(j->b, n + 4), *at = p;
+
+	if (p == NULL)
 		return;
-	}
-	if (json_object_object_add_ex(j->o, key, val, ADD_FLAGS) != 0) {
-		json_object_put(val);
-		j->bad = true;
-	}
+	if (j->more)
+		*at++ = ',';
+	j->more = true;
+	*at++ = '"';
+	memcpy(at, key, n);
+	at += n;
+	*at++ = '"';
+	*at++ = ':';
+	*at = '\0';
+	j->b->len += (size_t)(at - p);
+}
+
+void
+steme_jo_str_key(struct steme_jo *j, struct steme_str key)
+{
+	steme_ja_next(j);
+	steme_json_str(j->b, key);
+	steme_buf_putc(j->b, ':');
 }
 
 void
 steme_jo_null(struct steme_jo *j, const char *key)
 {
-	if (!j->bad)
-		j->bad = json_object_object_add_ex(j->o, key, NULL,
-		    ADD_FLAGS) != 0;
+	steme_jo_key(j, key);
+	steme_buf_puts(j->b, "null");
 }
 
 void
 steme_jo_str(struct steme_jo *j, const char *key, struct steme_str s)
 {
-	steme_jo_add(j, key, json_object_new_string_len(s.n == 0 ? "" : s.p,
-	    (int)s.n));
+	steme_jo_key(j, key);
+	steme_json_str(j->b, s.p == NULL ? STEME_LIT("") : s);
 }
 
 void
 steme_jo_opt(struct steme_jo *j, const char *key, struct steme_str s)
 {
-	if (s.p == NULL)
-		steme_jo_null(j, key);
-	else
-		steme_jo_str(j, key, s);
+	steme_jo_key(j, key);
+	steme_json_str(j->b, s);
 }
 
 void
@@ -74,30 +105,60 @@ steme_jo_dec4(struct steme_jo *j, const char *key, int32_t v)
 {
 	char t[8];
 
-	/* the text is what is shown; the double beside it is never read */
-	steme_jo_add(j, key, json_object_new_double_s(0,
-	    steme_dec4_format(t, v)));
+	steme_jo_key(j, key);
+	steme_buf_puts(j->b, steme_dec4_format(t, v));
 }
 
 void
 steme_jo_uint(struct steme_jo *j, const char *key, uint64_t v)
 {
-	steme_jo_add(j, key, json_object_new_uint64(v));
+	char t[24];
+	int n = snprintf(t, sizeof(t), "%" PRIu64, v);
+
+	steme_jo_key(j, key);
+	steme_buf_put(j->b, t, (size_t)n);
 }
 
 void
 steme_jo_bool(struct steme_jo *j, const char *key, bool v)
 {
-	steme_jo_add(j, key, json_object_new_boolean(v));
+	steme_jo_key(j, key);
+	steme_buf_puts(j->b, v ? "true" : "false");
+}
+
+void
+steme_json_id(struct steme_buf *b, const struct steme_id *id)
+{
+	uint8_t *p = steme_buf_reserve(b, STEME_ID_HEX + 2);
+
+	if (p == NULL)
+		return;
+	p[0] = '"';
+	steme_id_hex((char *)p + 1, id);
+	p[STEME_ID_HEX + 1] = '"';
+	p[STEME_ID_HEX + 2] = '\0';
+	b->len += STEME_ID_HEX + 2;
 }
 
 void
 steme_jo_id(struct steme_jo *j, const char *key, const struct steme_id *id)
 {
-	char hex[STEME_ID_HEX + 1];
+	steme_jo_key(j, key);
+	steme_json_id(j->b, id);
+}
 
-	steme_id_hex(hex, id);
-	steme_jo_add(j, key, json_object_new_string_len(hex, STEME_ID_HEX));
+void
+steme_jo_ids(struct steme_jo *j, const char *key, const struct steme_id *ids, size_t n)
+{
+	struct steme_jo a;
+
+	steme_jo_key(j, key);
+	steme_ja_begin(&a, j->b);
+	for (size_t i = 0; i < n; i++) {
+		steme_ja_next(&a);
+		steme_json_id(j->b, &ids[i]);
+	}
+	steme_ja_end(&a);
 }
 
 void
@@ -106,44 +167,7 @@ steme_jo_time(struct steme_jo *j, const char *key, int64_t us)
 	char t[STEME_TIME_LEN + 1];
 
 	steme_time_format(t, us);
-	steme_jo_add(j, key, json_object_new_string_len(t, STEME_TIME_LEN));
-}
-
-/* A number as its author spelled it; zeros before an exponent may make it long. */
-static struct json_object *
-new_number(struct steme_str v)
-{
-	struct json_object *o = NULL;
-	char t[128], *p = t;
-
-	if (v.n >= sizeof(t) && (p = malloc(v.n + 1)) == NULL)
-		return NULL;
-	if (v.n > 0)
-		memcpy(p, v.p, v.n);
-	p[v.n] = '\0';
-	o = json_object_new_double_s(0, p);
-	if (p != t)
-		free(p);
-	return o;
-}
-
-static struct json_object *
-new_value(const struct steme_object *o)
-{
-	struct steme_str v = o->value;
-
-	switch (o->type) {
-	case STEME_NUMBER:
-		return new_number(v);
-	case STEME_BOOLEAN:
-		return json_object_new_boolean(steme_str_eq(v,
-		    STEME_LIT("true")));
-	case STEME_TEXT:
-	case STEME_REFERENCE:
-	case STEME_SEALED:
-		break;
-	}
-	return json_object_new_string_len(v.n == 0 ? "" : v.p, (int)v.n);
+	steme_jo_cstr(j, key, t);
 }
 
 void
@@ -151,69 +175,79 @@ steme_jo_value(struct steme_jo *j, const char *key, const struct steme_object *o
 {
 	struct steme_jo v;
 
-	steme_jo_init(&v);
+	steme_jo_key(j, key);
+	steme_jo_begin(&v, j->b);
 	steme_jo_cstr(&v, "type", steme_type_name(o->type));
-	steme_jo_add(&v, "value", new_value(o));
-	if (v.bad) {
-		steme_jo_drop(&v);
-		j->bad = true;
-		return;
-	}
-	steme_jo_add(j, key, v.o);
-}
-
-static void
-put_text(struct json_object *o, struct steme_buf *b)
-{
-	const char *text;
-	size_t len;
-
-	if (o == NULL ||
-	    (text = json_object_to_json_string_length(o, TEXT_FLAGS, &len)) == NULL) {
-		if (b->err == STEME_OK)
-			b->err = STEME_ENOMEM;
-		return;
-	}
-	steme_buf_put(b, text, len);
-}
-
-void
-steme_jo_put(struct steme_jo *j, struct steme_buf *b)
-{
-	put_text(j->bad ? NULL : j->o, b);
-	steme_jo_drop(j);
-}
-
-bool
-steme_ja_add(struct json_object *a, struct steme_jo *j)
-{
-	if (j->bad || json_object_array_add(a, j->o) != 0) {
-		steme_jo_drop(j);
-		return false;
-	}
-	j->o = NULL;
-	return true;
+	steme_jo_key(&v, "value");
+	steme_json_value(j->b, o);
+	steme_jo_end(&v);
 }
 
 void
 steme_json_value(struct steme_buf *b, const struct steme_object *o)
 {
-	struct json_object *v = new_value(o);
+	struct steme_str v = o->value;
 
-	put_text(v, b);
-	json_object_put(v);
+	switch (o->type) {
+	case STEME_NUMBER:	/* as its author spelled it */
+		steme_buf_put(b, v.p, v.n);
+		return;
+	case STEME_BOOLEAN:
+		steme_buf_puts(b, steme_str_eq(v, STEME_LIT("true")) ? "true" :
+		    "false");
+		return;
+	case STEME_TEXT:
+	case STEME_REFERENCE:
+	case STEME_SEALED:
+		break;
+	}
+	steme_json_str(b, v.p == NULL ? STEME_LIT("") : v);
+}
+
+/* The character after the backslash; 'u': as \u00xx. 0: written as it is. */
+static char
+escape_of(uint8_t c)
+{
+	switch (c) {
+	case '"':
+	case '\\':
+		return (char)c;
+	case '\b':
+		return 'b';
+	case '\f':
+		return 'f';
+	case '\n':
+		return 'n';
+	case '\r':
+		return 'r';
+	case '\t':
+		return 't';
+	default:
+		return c < ' ' ? 'u' : 0;
+	}
 }
 
 void
 steme_json_str(struct steme_buf *b, struct steme_str s)
 {
-	struct json_object *v;
+	size_t from = 0;
+	char e;
 
 	if (s.p == NULL) {
 		steme_buf_puts(b, "null");
 		return;
 	}
-	v = json_object_new_string_len(s.p, (int)s.n);
-	put_text(v, b);
-	json_object_put(v);
+	steme_buf_putc(b, '"');
+	for (size_t i = 0; i < s.n; i++) {
+		if ((e = escape_of((uint8_t)s.p[i])) == 0)
+			continue;
+		steme_buf_put(b, s.p + from, i - from);
+		from = i + 1;
+		if (e == 'u')
+			steme_buf_printf(b, "\\u%04x", (unsigned)(uint8_t)s.p[i]);
+		else
+			steme_buf_put(b, (char[2]){ '\\', e }, 2);
+	}
+	steme_buf_put(b, s.p + from, s.n - from);
+	steme_buf_putc(b, '"');
 }

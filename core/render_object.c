@@ -20,38 +20,17 @@ add_opt_id(struct steme_jo *j, const char *key, bool has, const struct steme_id 
 }
 
 static void
-add_supersedes(struct steme_jo *j, const struct steme_object *o)
-{
-	struct json_object *a = json_object_new_array(), *v;
-	char hex[STEME_ID_HEX + 1];
-
-	for (unsigned i = 0; a != NULL && i < o->nsupersedes; i++) {
-		steme_id_hex(hex, &o->supersedes[i]);
-		v = json_object_new_string_len(hex, STEME_ID_HEX);
-		if (v == NULL || json_object_array_add(a, v) != 0) {
-			json_object_put(v);
-			j->bad = true;
-		}
-	}
-	steme_jo_add(j, "supersedes", a);
-}
-
-static void
 add_meta(struct steme_jo *j, const struct steme_object *o)
 {
-	struct json_object *m = json_object_new_object(), *v;
-	char key[STEME_META_KEY_MAX + 1];
+	struct steme_jo m;
 
-	for (unsigned i = 0; m != NULL && i < o->nmeta; i++) {
-		snprintf(key, sizeof(key), "%.*s", STEME_STR(o->meta[i].key));
-		v = json_object_new_string_len(o->meta[i].value.p,
-		    (int)o->meta[i].value.n);
-		if (v == NULL || json_object_object_add(m, key, v) != 0) {
-			json_object_put(v);
-			j->bad = true;
-		}
+	steme_jo_key(j, "meta");
+	steme_jo_begin(&m, j->b);
+	for (unsigned i = 0; i < o->nmeta; i++) {
+		steme_jo_str_key(&m, o->meta[i].key);
+		steme_json_str(j->b, o->meta[i].value);
 	}
-	steme_jo_add(j, "meta", m);
+	steme_jo_end(&m);
 }
 
 static void
@@ -67,7 +46,7 @@ add_assertion(struct steme_jo *j, const struct steme_object *o)
 	steme_jo_cstr(j, "lifecycle", steme_lifecycle_name(o->lifecycle));
 	steme_jo_opt(j, "epoch", o->epoch);
 	add_opt_id(j, "parent", o->has_parent, &o->parent);
-	add_supersedes(j, o);
+	steme_jo_ids(j, "supersedes", o->supersedes, o->nsupersedes);
 	add_meta(j, o);
 }
 
@@ -214,7 +193,7 @@ steme_render_object(struct steme_store *s, const struct steme_id *id,
 	if (o.kind == STEME_ASSERTION &&
 	    (err = find_state(s, &o, id, &state)) != STEME_OK)
 		goto out;
-	steme_jo_init(&j);
+	steme_jo_begin(&j, b);
 	steme_jo_cstr(&j, "kind", o.kind == STEME_OPAQUE ? "opaque" :
 	    steme_kind_name(o.kind));
 	steme_jo_id(&j, "id", id);
@@ -231,7 +210,7 @@ steme_render_object(struct steme_store *s, const struct steme_id *id,
 		steme_jo_cstr(&j, "state", state);
 	else
 		steme_jo_null(&j, "state");
-	steme_jo_put(&j, b);
+	steme_jo_end(&j);
 	steme_buf_putc(b, '\n');
 	err = steme_buf_err(b);
 out:
@@ -264,11 +243,10 @@ static void
 put_proof(struct steme_buf *b, const struct steme_id *id, const struct steme_record *batch,
     const struct steme_object *o, const struct steme_proof *proof)
 {
-	struct json_object *path = json_object_new_array(), *v;
 	char hex[STEME_SIG_HEX + 1];
 	struct steme_jo j;
 
-	steme_jo_init(&j);
+	steme_jo_begin(&j, b);
 	steme_jo_id(&j, "id", id);
 	steme_jo_id(&j, "batch", &batch->id);
 	steme_jo_str(&j, "batch_object", batch->bytes);
@@ -278,16 +256,8 @@ put_proof(struct steme_buf *b, const struct steme_id *id, const struct steme_rec
 	steme_jo_uint(&j, "index", proof->index);
 	steme_jo_uint(&j, "count", proof->count);
 	steme_jo_id(&j, "root", &o->root);
-	for (unsigned i = 0; path != NULL && i < proof->n; i++) {
-		steme_id_hex(hex, &proof->path[i]);
-		v = json_object_new_string_len(hex, STEME_ID_HEX);
-		if (v == NULL || json_object_array_add(path, v) != 0) {
-			json_object_put(v);
-			j.bad = true;
-		}
-	}
-	steme_jo_add(&j, "path", path);
-	steme_jo_put(&j, b);
+	steme_jo_ids(&j, "path", proof->path, proof->n);
+	steme_jo_end(&j);
 	steme_buf_putc(b, '\n');
 }
 

@@ -51,12 +51,12 @@ set_end(struct pager *p, struct steme_str concept, struct steme_str predicate,
 	e->offset = offset;
 }
 
+/* Before each item: counts it. */
 static void
-put_item(struct pager *p, struct steme_jo *j)
+next_item(struct pager *p)
 {
 	if (p->given++ > 0)
 		steme_buf_putc(p->b, ',');
-	steme_jo_put(j, p->b);
 }
 
 /* The rules of one predicate from the skip-th on. */
@@ -65,13 +65,12 @@ put_rules(struct pager *p, struct steme_str key, const struct steme_cand_group *
     uint32_t skip)
 {
 	const struct steme_cand **rules;
-	struct steme_jo j;
 
 	if ((rules = steme_render_rules(g)) == NULL)
 		return STEME_ENOMEM;
 	for (uint32_t i = skip; i < g->counting && has_room(p); i++) {
-		steme_item_rule(&j, g->predicate, rules[i]);
-		put_item(p, &j);
+		next_item(p);
+		steme_item_rule(p->b, g->predicate, rules[i]);
 		set_end(p, key, g->predicate, i + 1);
 	}
 	free(rules);
@@ -85,7 +84,6 @@ put_group(struct pager *p, struct steme_str concept, struct steme_str key,
 {
 	enum steme_lens lens = p->r->q->lens;
 	struct steme_result res;
-	struct steme_jo j;
 	uint32_t skip = 0;
 	int c, err;
 
@@ -103,8 +101,8 @@ put_group(struct pager *p, struct steme_str concept, struct steme_str key,
 	    &res)) != STEME_OK)
 		return err;
 	if (steme_result_shows(lens, &res) && has_room(p)) {
-		steme_item_any(&j, lens, concept, g, &res);
-		put_item(p, &j);
+		next_item(p);
+		steme_item_any(p->b, lens, concept, g, &res);
 		set_end(p, key, g->predicate, 1);
 	}
 	steme_result_fini(&res);

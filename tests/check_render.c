@@ -887,6 +887,33 @@ START_TEST(the_examples_of_the_document_are_true)
 }
 END_TEST
 
+START_TEST(every_byte_of_a_string_is_read_back_by_json_c)
+{
+	struct steme_buf b = { 0 };
+	struct json_object *o;
+	char s[3] = "a?b";
+
+	for (int c = 0; c < 128; c++) {
+		s[1] = (char)c;
+		steme_buf_clear(&b);
+		steme_json_str(&b, (struct steme_str){ s, sizeof(s) });
+		/* as short as can be: what needs no escape has none */
+		if (c >= ' ' && c != '"' && c != '\\')
+			ck_assert_uint_eq(b.len, 5);
+		o = json_tokener_parse((const char *)b.data);
+		ck_assert_msg(o != NULL && json_object_get_string_len(o) == 3 &&
+		    memcmp(json_object_get_string(o), s, 3) == 0,
+		    "byte %d became %s", c, (const char *)b.data);
+		json_object_put(o);
+	}
+	steme_buf_clear(&b);
+	steme_json_str(&b, STEME_LIT("\"\\\b\f\n\r\t\x1f/\x7f\xc3\xa9"));
+	ck_assert_str_eq((const char *)b.data,
+	    "\"\\\"\\\\\\b\\f\\n\\r\\t\\u001f/\x7f\xc3\xa9\"");
+	steme_buf_fini(&b);
+}
+END_TEST
+
 static Suite *
 suite(void)
 {
@@ -913,6 +940,7 @@ suite(void)
 	tcase_add_test(t, folders_and_concepts_are_listed_a_page_at_a_time);
 	tcase_add_test(t, a_mistyped_concept_has_neighbours);
 	tcase_add_test(t, the_examples_of_the_document_are_true);
+	tcase_add_test(t, every_byte_of_a_string_is_read_back_by_json_c);
 	suite_add_tcase(s, t);
 	return s;
 }
