@@ -31,7 +31,6 @@ struct api_hot;
 struct api_listener {
 	struct api *api;
 	struct MHD_Daemon *mhd;
-	struct api_hot *hot;		/* of this thread alone */
 	char address[64];
 	uint16_t port;
 	bool loopback;
@@ -58,6 +57,7 @@ struct api {
 	struct steme_conf conf;
 	struct steme_aclient *client;
 	struct steme_metrics *metrics;
+	struct api_hot *hot;
 	struct api_listener *listeners;
 	unsigned nlisteners;
 	int64_t start_us;
@@ -227,12 +227,17 @@ int api_local_writer(struct api_request *r, uid_t *uid, struct steme_why *why);
 
 /* ---- hot answers: hot.c ---- */
 
-struct api_hot *api_hot_new(void);
+/* limit: bytes of all answers with what goes with them. */
+struct api_hot *api_hot_new(size_t limit);
 void api_hot_free(struct api_hot *h);
 /* Queues a kept answer to r->uri if it still holds. */
 bool api_hot_reply(struct api_request *r);
-/* Keeps resp for r->uri under the stamp taken when it was asked.  True: the caller's
- * reference went to the table. */
+/* Is r's answer of len bytes worth keeping? */
+bool api_hot_may_keep(const struct api_request *r, size_t len);
+/*
+ * Queues resp (status 200), and keeps it for r->uri under the stamp taken when it was
+ * asked: the caller's reference went to the table.  False (no memory): nothing was done.
+ */
 bool api_hot_keep(struct api_request *r, struct MHD_Response *resp, size_t len);
 
 /* ---- handlers ---- */

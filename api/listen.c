@@ -30,6 +30,7 @@
 #define SWEEP_MS	500
 #define DRAIN_MS	5000			/* for answers under way at the end */
 #define SEND_MS		2000			/* for the clients to take them */
+#define HOT_SHIFT	2			/* kept answers: a quarter of the cache */
 
 static int64_t
 mono(void)
@@ -279,7 +280,6 @@ add_listener(struct api *a, const char *address, uint16_t port,
 	l->port = port;
 	l->loopback = loopback;
 	snprintf(l->address, sizeof(l->address), "%s", address);
-	l->hot = api_hot_new();
 	l->mhd = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD |
 	    MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL,
 	    api_on_request, l,
@@ -294,7 +294,6 @@ add_listener(struct api *a, const char *address, uint16_t port,
 	    MHD_OPTION_END);
 	if (l->mhd == NULL) {
 		close(fd);
-		api_hot_free(l->hot);
 		return steme_fail(why, STEME_EIO, "cannot start HTTP on %s port %u",
 		    address, port);
 	}
@@ -317,7 +316,8 @@ api_server_start(struct api *a, struct steme_why *why)
 	pthread_cond_init(&a->changed, &ca);
 	pthread_condattr_destroy(&ca);
 	a->listeners = calloc(2 * STEME_CONF_LIST, sizeof(*a->listeners));
-	if (a->listeners == NULL)
+	a->hot = api_hot_new((size_t)a->conf.cache_size_mb << 20 >> HOT_SHIFT);
+	if (a->listeners == NULL || a->hot == NULL)
 		return STEME_ENOMEM;
 	for (int p = 0; p < 2 && err == STEME_OK; p++)
 		for (unsigned i = 0; i < a->conf.bind.n && ports[p] != 0 &&
@@ -394,10 +394,9 @@ api_server_stop(struct api *a)
 	}
 	for (int ms = 0; ms < SEND_MS && answering(a); ms += 10)
 		usleep(10000);
-	for (unsigned i = 0; i < a->nlisteners; i++) {
+	for (unsigned i = 0; i < a->nlisteners; i++)
 		MHD_stop_daemon(a->listeners[i].mhd);
-		api_hot_free(a->listeners[i].hot);
-	}
+	api_hot_free(a->hot);
 	/* bulk uploads whose clients went away may still have claims under way */
 	steme_aclient_stop(a->client);
 	free(a->listeners);

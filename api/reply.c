@@ -194,7 +194,8 @@ api_reply_buf(struct api_request *r, unsigned status, const char *type,
     struct steme_buf *b)
 {
 	struct MHD_Response *resp;
-	uint8_t *data;
+	uint8_t *data, *fit;
+	bool keep;
 	size_t len;
 	int err = steme_buf_take(b, &data, &len);
 
@@ -202,12 +203,14 @@ api_reply_buf(struct api_request *r, unsigned status, const char *type,
 		api_problem_err(r, err, "");
 		return;
 	}
+	keep = status == 200 && api_hot_may_keep(r, len);
+	/* what is kept is counted by its length: no room to grow goes with it */
+	if (keep && len > 0 && (fit = realloc(data, len)) != NULL)
+		data = fit;
 	resp = api_response(type, data, len);
 	if (resp != NULL && status == 200)
 		MHD_add_response_header(resp, "Cache-Control", "no-store");
-	if (resp != NULL && status == 200 && r->hot_ok && api_hot_keep(r, resp, len))
-		api_queue_kept(r, resp);
-	else
+	if (resp == NULL || !keep || !api_hot_keep(r, resp, len))
 		api_queue(r, status, resp);
 }
 

@@ -14,13 +14,16 @@ pick_tree () {
 	grep -q "^$TREE/" "$DATA/concepts" || TREE=$(cut -d / -f 1-3 "$DATA/concepts" | sort | uniq -c | sort -n | awk '$1 >= 5 { print $2; exit }')
 }
 
-files_cat () { "$BUILD/bench_files" -r "${2:-1}" cat <"$1" | tail -n 1 | cut -d ' ' -f 1; }
-files_stat () { "$BUILD/bench_files" -r "${2:-1}" stat <"$1" | tail -n 1 | cut -d ' ' -f 1; }
+files_cat () { "$BUILD/bench_files" cat <"$1" | cut -d ' ' -f 1; }
+files_stat () { "$BUILD/bench_files" stat <"$1" | cut -d ' ' -f 1; }
+# The median of five passes of some milliseconds after a first one: whoever takes the
+# processor during one of them does not count.
+files_warm () { "$BUILD/bench_files" -r 6 "$1" <"$2" | tail -n 5 | cut -d ' ' -f 1 | median; }
 
-warm_cat_ours () { files_cat "$T/files.ours" 6; }
-warm_cat_peer () { files_cat "$T/files.peer" 6; }
-warm_stat_ours () { files_stat "$T/files.ours" 6; }
-warm_stat_peer () { files_stat "$T/files.peer" 6; }
+warm_cat_ours () { files_warm cat "$T/files.ours"; }
+warm_cat_peer () { files_warm cat "$T/files.peer"; }
+warm_stat_ours () { files_warm stat "$T/files.ours"; }
+warm_stat_peer () { files_warm stat "$T/files.peer"; }
 # One pass a second: the median of the passes after the first.
 expired_ours () { "$BUILD/bench_files" -r 4 -w 1100 cat <"$T/files.ours" | tail -n 3 | cut -d ' ' -f 1 | median; }
 expired_peer () { "$BUILD/bench_files" -r 4 -w 1100 cat <"$T/files.peer" | tail -n 3 | cut -d ' ' -f 1 | median; }
