@@ -17,6 +17,7 @@
 #define CONF_FILE_MAX	(1 << 20)
 #define KiB		INT64_C(1024)
 #define MiB		(1024 * KiB)
+#define RATE_MAX	1000000000
 
 enum kind { STR, INT, BOOL, LIST, DEC };	/* DEC: a decimal, kept as text */
 
@@ -40,6 +41,12 @@ static const struct key keys[] = {
 	    1 << 20, "STEMEDB_CACHE_SIZE_MB" },
 	{ "storage", "value_max_bytes", INT, F(value_max_bytes), "65536", 1,
 	    1 << 20, NULL },
+	{ "storage", "lock_timeout_ms", INT, F(lock_timeout_ms), "5000", 1,
+	    3600000, NULL },
+	{ "storage", "enable_auto_compaction", BOOL, F(auto_compaction), "true", 0,
+	    0, NULL },
+	{ "storage", "compaction_trigger_mb", INT, F(compaction_trigger_mb),
+	    "1024", 1, 1 << 20, NULL },
 	{ "wal", "group_commit_max_wait_ms", INT, F(group_commit_max_wait_ms),
 	    "0", 0, 1000, NULL },
 	{ "wal", "group_commit_max_bytes", INT, F(group_commit_max_bytes),
@@ -58,6 +65,46 @@ static const struct key keys[] = {
 	{ "api", "hosts", LIST, F(hosts), "", 0, 0, NULL },
 	{ "api", "trust_loopback", BOOL, F(trust_loopback), "true", 0, 0, NULL },
 	{ "api", "admin", STR, F(admin), "loopback", 0, 0, NULL },
+	{ "api", "cert", STR, F(tls_cert), "", 0, 0, "STEMEDB_TLS_CERT" },
+	{ "api", "key", STR, F(tls_key), "", 0, 0, "STEMEDB_TLS_KEY" },
+	{ "api", "slow_query_ms", INT, F(slow_query_ms), "500", 0, 3600000, NULL },
+	{ "api", "max_feeds", INT, F(max_feeds), "1000", 0, 1000000, NULL },
+	{ "api", "max_bulk_uploads", INT, F(max_bulk_uploads), "64", 1, 10000,
+	    NULL },
+	{ "api", "audit_entries", INT, F(audit_entries), "10000", 0, 1000000,
+	    NULL },
+	{ "rate_limit", "query_per_sec", INT, F(query_per_sec), "0", 0,
+	    RATE_MAX, NULL },
+	{ "rate_limit", "write_per_sec", INT, F(write_per_sec), "0", 0,
+	    RATE_MAX, NULL },
+	{ "rate_limit", "admin_per_sec", INT, F(admin_per_sec), "0", 0,
+	    RATE_MAX, NULL },
+	{ "rate_limit", "per_address_per_sec", INT, F(per_address_per_sec), "0",
+	    0, RATE_MAX, NULL },
+	{ "rate_limit", "per_agent_per_min", INT, F(per_agent_per_min), "0", 0,
+	    RATE_MAX, NULL },
+	{ "rate_limit", "quota_assertions_per_day", INT,
+	    F(quota_assertions_per_day), "0", 0, INT64_C(1) << 50, NULL },
+	{ "resilience", "enable_circuit_breaker", BOOL, F(circuit_breaker), "true",
+	    0, 0, NULL },
+	{ "resilience", "failure_threshold", INT, F(failure_threshold), "5", 1,
+	    1000000, NULL },
+	{ "resilience", "timeout_ms", INT, F(guard_timeout_ms), "5000", 1, 3600000,
+	    NULL },
+	{ "resilience", "reset_timeout_ms", INT, F(reset_timeout_ms), "30000", 1,
+	    86400000, NULL },
+	{ "fallback", "enable_cache_fallback", BOOL, F(cache_fallback), "true", 0,
+	    0, NULL },
+	{ "fallback", "max_stale_seconds", INT, F(max_stale_seconds), "300", 1,
+	    31536000, NULL },
+	{ "cluster", "rpc_timeout_ms", INT, F(rpc_timeout_ms), "5000", 1, 3600000,
+	    NULL },
+	{ "cluster", "max_replication_lag_seconds", INT,
+	    F(max_replication_lag_seconds), "0", 0, 31536000, NULL },
+	{ "slo", "target_availability", DEC, F(target_availability), "0.999", 0, 0,
+	    NULL },
+	{ "slo", "error_budget_burn_rate_alert", DEC, F(burn_rate_alert), "0.1", 0,
+	    0, NULL },
 	{ "mount", "path", STR, F(mount_path), "", 0, 0, "STEMEDB_MOUNT" },
 	{ "mount", "writable", BOOL, F(mount_writable), "true", 0, 0, NULL },
 	{ "mount", "max_inodes", INT, F(max_inodes), "1000000", 1000,
@@ -257,10 +304,31 @@ read_file(const char *path, struct steme_buf *b)
 	return steme_buf_err(b);
 }
 
+/* A decimal from 0 to 1. */
+static bool
+is_share(const char *text)
+{
+	char *end;
+	double v = strtod(text, &end);
+
+	return end != text && *end == '\0' && v >= 0 && v <= 1;
+}
+
 static int
 check_rules(const struct steme_conf *c, struct steme_why *why)
 {
 	enum steme_log_level lv;
+
+	if ((c->tls_cert[0] == '\0') != (c->tls_key[0] == '\0'))
+		return steme_fail(why, STEME_EINVAL, "api.cert and api.key go "
+		    "together: %s is missing", c->tls_cert[0] == '\0' ? "api.cert" :
+		    "api.key");
+	if (!is_share(c->target_availability))
+		return steme_fail(why, STEME_EINVAL, "slo.target_availability: '%s' "
+		    "is not a share from 0 to 1", c->target_availability);
+	if (!is_share(c->burn_rate_alert))
+		return steme_fail(why, STEME_EINVAL, "slo.error_budget_burn_rate_alert: "
+		    "'%s' is not a share from 0 to 1", c->burn_rate_alert);
 
 	if (steme_log_parse_level(c->log_level, &lv) != STEME_OK)
 		return steme_fail(why, STEME_EINVAL, "logging.level: '%s' is none "

@@ -29,6 +29,9 @@ struct steme_conf {
 	char wal_path[STEME_CONF_STR], kv_path[STEME_CONF_STR];	/* "": below D */
 	int64_t cache_size_mb;			/* STEMEDB_CACHE_SIZE_MB */
 	int64_t value_max_bytes;
+	int64_t lock_timeout_ms;		/* a write waits so long for its turn */
+	bool auto_compaction;
+	int64_t compaction_trigger_mb;
 	/* [wal] */
 	int64_t group_commit_max_wait_ms, group_commit_max_bytes, segment_mb;
 	/* [api] */
@@ -38,6 +41,23 @@ struct steme_conf {
 	struct steme_conf_list hosts;
 	bool trust_loopback;
 	char admin[32];				/* "loopback" or "open" */
+	char tls_cert[STEME_CONF_STR], tls_key[STEME_CONF_STR];	/* PEM; "": no TLS */
+	int64_t slow_query_ms, max_feeds, max_bulk_uploads, audit_entries;
+	/* [rate_limit]: 0 is none */
+	int64_t query_per_sec, write_per_sec, admin_per_sec, per_address_per_sec;
+	int64_t per_agent_per_min, quota_assertions_per_day;
+	/* [resilience]: circuit breakers */
+	bool circuit_breaker;
+	int64_t failure_threshold;		/* consecutive failures that open one */
+	int64_t guard_timeout_ms;		/* a slower call is a failure */
+	int64_t reset_timeout_ms;		/* open so long, then a trial */
+	/* [fallback]: old views while the store fails */
+	bool cache_fallback;
+	int64_t max_stale_seconds;
+	/* [cluster] */
+	int64_t rpc_timeout_ms, max_replication_lag_seconds;	/* lag 0: no limit */
+	/* [slo]: decimals, as text */
+	char target_availability[32], burn_rate_alert[32];
 	/* [mount] */
 	char mount_path[STEME_CONF_STR];
 	bool mount_writable;

@@ -83,6 +83,50 @@ START_TEST(a_file_sets_every_type_of_value)
 }
 END_TEST
 
+START_TEST(every_table_of_operators_is_known)
+{
+	struct steme_conf c;
+	struct steme_why why = {{0}};
+
+	ck_assert_msg(load(&c, "[cluster]\nrpc_timeout_ms = 10000\n"
+	    "max_replication_lag_seconds = 30\n[wal]\ngroup_commit_max_wait_ms = 10\n"
+	    "group_commit_max_bytes = 1048576\n[api]\nrequest_timeout_seconds = 60\n"
+	    "[logging]\nlevel = \"debug\"\n[slo]\ntarget_availability = 0.999  # 99.9%\n"
+	    "error_budget_burn_rate_alert = 0.1\n[resilience]\n"
+	    "enable_circuit_breaker = false\nfailure_threshold = 6\ntimeout_ms = 5001\n"
+	    "reset_timeout_ms = 30001\n[fallback]\nenable_cache_fallback = false\n"
+	    "max_stale_seconds = 301\n[storage]\nlock_timeout_ms = 10000\n"
+	    "enable_auto_compaction = false\ncompaction_trigger_mb = 1025\n", &why) == 0,
+	    "%s", why.text);
+	ck_assert_str_eq(warned, "");
+	ck_assert_int_eq(c.rpc_timeout_ms, 10000);
+	ck_assert_int_eq(c.max_replication_lag_seconds, 30);
+	ck_assert_str_eq(c.target_availability, "0.999");
+	ck_assert(!c.circuit_breaker);
+	ck_assert_int_eq(c.failure_threshold, 6);
+	ck_assert_int_eq(c.guard_timeout_ms, 5001);
+	ck_assert_int_eq(c.reset_timeout_ms, 30001);
+	ck_assert(!c.cache_fallback);
+	ck_assert_int_eq(c.max_stale_seconds, 301);
+	ck_assert_int_eq(c.lock_timeout_ms, 10000);
+	ck_assert(!c.auto_compaction);
+	ck_assert_int_eq(c.compaction_trigger_mb, 1025);
+}
+END_TEST
+
+START_TEST(a_certificate_without_its_key_and_a_share_over_one_are_refused)
+{
+	struct steme_conf c;
+	struct steme_why why = {{0}};
+
+	ck_assert_int_eq(load(&c, "[api]\ncert = \"x\"\n", &why), STEME_EINVAL);
+	ck_assert_ptr_nonnull(strstr(why.text, "api.key is missing"));
+	ck_assert_int_eq(load(&c, "[slo]\ntarget_availability = 99.9\n", &why),
+	    STEME_EINVAL);
+	ck_assert_ptr_nonnull(strstr(why.text, "from 0 to 1"));
+}
+END_TEST
+
 START_TEST(an_unknown_key_warns_with_its_line_and_a_bad_one_is_refused)
 {
 	struct steme_conf c;
@@ -171,6 +215,8 @@ suite(void)
 	tcase_add_test(t, an_absent_file_gives_the_defaults);
 	tcase_add_test(t, a_file_sets_every_type_of_value);
 	tcase_add_test(t, an_unknown_key_warns_with_its_line_and_a_bad_one_is_refused);
+	tcase_add_test(t, every_table_of_operators_is_known);
+	tcase_add_test(t, a_certificate_without_its_key_and_a_share_over_one_are_refused);
 	tcase_add_test(t, the_environment_stands_over_the_file);
 	tcase_add_test(t, an_instance_has_its_paths_below_its_folder);
 	tcase_add_test(t, a_recorded_process_is_known_by_its_start_time);
