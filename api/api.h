@@ -168,6 +168,11 @@ void api_make_utf8(char *s);
 void api_queue_kept(struct api_request *r, struct MHD_Response *resp);
 /* Queues resp and gives the caller's reference back. */
 void api_queue(struct api_request *r, unsigned status, struct MHD_Response *resp);
+/*
+ * Is etag (with its quotes) among those of If-None-Match?  Weak and strong compare alike
+ * there.
+ */
+bool api_etag_matches(const struct api_request *r, const char *etag);
 
 #define API_JSON	"application/json"
 #define API_NDJSON	"application/x-ndjson"

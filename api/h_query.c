@@ -252,28 +252,6 @@ api_history(struct api_request *r)
 
 /* ---- /v1/objects/ID, ID.sig, ID.proof, ID.json ---- */
 
-/* Is etag among those of If-None-Match?  Weak and strong compare alike there. */
-static bool
-etag_matches(const struct api_request *r, const char *etag)
-{
-	const char *m = MHD_lookup_connection_value(r->c, MHD_HEADER_KIND,
-	    "If-None-Match");
-	size_t n = strlen(etag);
-
-	for (; m != NULL && *m != '\0'; m++) {
-		m += strspn(m, " \t,");
-		if (*m == '*')
-			return true;
-		if (strncmp(m, "W/", 2) == 0)
-			m += 2;
-		if (strncmp(m, etag, n) == 0)
-			return true;
-		if (*m != '"' || (m = strchr(m + 1, '"')) == NULL)
-			return false;
-	}
-	return false;
-}
-
 static void
 reply_object(struct api_request *r)
 {
@@ -302,7 +280,7 @@ reply_object(struct api_request *r)
 	} else {
 		snprintf(etag, sizeof(etag), "\"%.*s\"", STEME_STR(r->arg));
 	}
-	same = etag_matches(r, etag);
+	same = api_etag_matches(r, etag);
 	if (same) {
 		free(data);
 		data = NULL;

@@ -6,3 +6,13 @@ stemedb_api_LDADD = $(BASE_LIBS) $(MHD_LIBS) $(ZLIB_LIBS) $(SYSTEMD_LIBS)
 stemedb_api_SOURCES = %D%/main.c %D%/api.h %D%/server.c %D%/listen.c %D%/route.c %D%/reply.c
 stemedb_api_SOURCES += %D%/access.c %D%/hot.c
 stemedb_api_SOURCES += %D%/h_query.c %D%/h_assert.c %D%/h_bulk.c %D%/bulk_groups.c %D%/bulk.h %D%/h_health.c
+
+# Files within the program (api/files.h).
+API_FILES = %D%/ui/index.html
+stemedb_api_SOURCES += %D%/files.c %D%/files.h
+nodist_stemedb_api_SOURCES = %D%/files_data.c
+EXTRA_DIST += %D%/embed.sh $(API_FILES)
+CLEANFILES += %D%/files_data.c
+%D%/files_data.c: $(API_FILES) %D%/embed.sh
+	$(AM_V_GEN)$(MKDIR_P) %D%
+	$(AM_V_at)(cd $(srcdir) && $(SHELL) %D%/embed.sh $(API_FILES)) >$@-t && mv -f $@-t $@

@@ -234,6 +234,27 @@ api_make_utf8(char *s)
 		}
 }
 
+bool
+api_etag_matches(const struct api_request *r, const char *etag)
+{
+	const char *m = MHD_lookup_connection_value(r->c, MHD_HEADER_KIND,
+	    "If-None-Match");
+	size_t n = strlen(etag);
+
+	for (; m != NULL && *m != '\0'; m++) {
+		m += strspn(m, " \t,");
+		if (*m == '*')
+			return true;
+		if (strncmp(m, "W/", 2) == 0)
+			m += 2;
+		if (strncmp(m, etag, n) == 0)
+			return true;
+		if (*m != '"' || (m = strchr(m + 1, '"')) == NULL)
+			return false;
+	}
+	return false;
+}
+
 void
 api_problem(struct api_request *r, unsigned status, const char *kind,
     const char *fmt, ...)

@@ -2,6 +2,7 @@
 /* route.c - the table of routes.  Every route is served on every listener. */
 #include "config.h"
 #include "api/api.h"
+#include "api/files.h"
 #include "core/util.h"
 
 #include <stdio.h>
@@ -21,6 +22,8 @@ const struct api_route api_routes[] = {
 	{ "GET", "/healthz", API_HEALTH, api_healthz, NULL, "/healthz", false },
 	{ "GET", "/readyz", API_HEALTH, api_readyz, NULL, "/readyz", false },
 	{ "GET", "/metrics", API_HEALTH, api_metrics, NULL, "/metrics", false },
+	{ "GET", "/", API_OPEN, api_send_file, NULL, "/", false },
+	{ "GET", "/ui/*", API_OPEN, api_send_file, NULL, "/ui", false },
 };
 const size_t api_nroutes = STEME_NELEM(api_routes);
 
