@@ -91,6 +91,10 @@ const struct cli_cmd cli_cmds[] = {
 	    "steme rebuild --accept-gaps --wal-path /backup/wal",
 	    "With the daemon up it goes on serving the old one until the new is done.",
 	    cmd_rebuild },
+	{ "repair", KEEP, "", "make a damaged log whole again (daemon down)",
+	    "steme repair --wal-path /backup/wal",
+	    "What the log cannot give is taken from the index, or from further folders.\n"
+	    "Nothing is deleted: replaced segments are kept as *.replaced.", cmd_repair },
 	{ "help", KEEP, "[COMMAND]", "this, or more about a command",
 	    "steme help import", NULL, cmd_help },
 	{ NULL, NULL, NULL, NULL, NULL, NULL, NULL }

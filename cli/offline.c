@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * offline.c - steme-offline: verify and rebuild with no daemon running.  The only
+ * offline.c - steme-offline: verify, rebuild and repair with no daemon running.  The only
  * program beside the daemon that links the store; `steme` and `stemedb-api` exec it.
  */
 #include "config.h"
@@ -10,7 +10,9 @@
 #include "core/conf.h"
 #include "core/instance.h"
 #include "core/log.h"
+#include "core/repair.h"
 #include "core/sign.h"
+#include "core/util.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -241,14 +243,30 @@ rebuild(struct offline *o)
 	return err != STEME_OK ? fail(o, err) : report_rebuild(&o->rep);
 }
 
+static int
+repair(struct offline *o)
+{
+	struct steme_store_opts so = store_opts(o);
+	struct steme_repair_report r;
+	int err = steme_repair(&so, on_finding, o, &r, &o->why);
+
+	o->rep.n[REP_TROUBLES] = r.troubles;
+	o->rep.n[REP_REFILLED] = r.refilled;
+	o->rep.n[REP_GONE] = r.lost;
+	o->rep.n[REP_WRITTEN] = r.written;
+	o->rep.n[REP_ASIDE] = r.aside;
+	return err != STEME_OK ? fail(o, err) : report_repair(&o->rep);
+}
+
 static void
 usage(FILE *f)
 {
 	fputs("usage: steme-offline verify  [--skip-signatures] WHERE\n"
 	    "       steme-offline rebuild [--accept-gaps] [--more-wal-path W]... WHERE\n"
+	    "       steme-offline repair  [--accept-gaps] [--more-wal-path W]... WHERE\n"
 	    "WHERE: --dir D, or --wal-path W --kv-path K; [--json]\n\n"
-	    "Checks or makes anew the index of a store whose daemon is down.\n"
-	    "People type `steme verify` and `steme rebuild`, which run this.\n\n"
+	    "Checks a store whose daemon is down, makes its index anew, or its log whole.\n"
+	    "People type `steme verify`, `rebuild` and `repair`, which run this.\n\n"
 	    "example: steme-offline rebuild --wal-path /var/lib/stemedb/wal "
 	    "--kv-path /var/lib/stemedb/kv\n", f);
 }
@@ -319,29 +337,35 @@ parse_options(struct offline *o, int argc, char **argv)
 	return -1;
 }
 
+static const struct {
+	const char *name;
+	int (*run)(struct offline *o);
+} works[] = { { "verify", verify }, { "rebuild", rebuild }, { "repair", repair } };
+
 int
 main(int argc, char **argv)
 {
 	static struct offline o;
-	const char *what;
+	int (*work)(struct offline *o) = NULL;
 	int status, err;
 
 	umask(022);
 	if ((status = parse_options(&o, argc, argv)) >= 0)
 		return status;
-	if (optind + 1 != argc || (strcmp(argv[optind], "verify") != 0 &&
-	    strcmp(argv[optind], "rebuild") != 0)) {
+	for (size_t i = 0; i < STEME_NELEM(works) && optind + 1 == argc; i++)
+		if (strcmp(argv[optind], works[i].name) == 0)
+			work = works[i].run;
+	if (work == NULL) {
 		usage(stderr);
 		return EX_USAGE;
 	}
-	what = argv[optind];
 	/* what it does is said by the report */
 	steme_log_set_level(STEME_ERROR);
 	report_init(&o.rep, o.json);
 	steme_conf_defaults(&o.conf);
 	if ((err = find_paths(&o)) != STEME_OK || (err = check_wal(&o)) != STEME_OK)
 		return fail(&o, err);
-	status = strcmp(what, "verify") == 0 ? verify(&o) : rebuild(&o);
+	status = work(&o);
 	if (fflush(stdout) != 0 && status == EX_OK)
 		status = EX_IOERR;
 	return status;

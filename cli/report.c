@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* report.c - what verify and rebuild print. */
+/* report.c - what verify, rebuild and repair print. */
 #include "config.h"
 #include "cli/report.h"
 #include "cli/out.h"
@@ -90,5 +90,25 @@ report_rebuild(const struct report *r)
 		printf("rebuilt the index: %" PRIu64 " objects in %" PRIu64 ".%"
 		    PRIu64 " s\n", n[REP_REBUILT], n[REP_REBUILD_US] / 1000000,
 		    n[REP_REBUILD_US] / 100000 % 10);
+	return EX_OK;
+}
+
+int
+report_repair(const struct report *r)
+{
+	const uint64_t *n = r->n;
+
+	if (r->json)
+		printf("{\"troubles\":%" PRIu64 ",\"refilled\":%" PRIu64 ",\"lost\":%"
+		    PRIu64 ",\"written\":%" PRIu64 ",\"set_aside\":%" PRIu64 "}\n",
+		    n[REP_TROUBLES], n[REP_REFILLED], n[REP_GONE], n[REP_WRITTEN],
+		    n[REP_ASIDE]);
+	else if (n[REP_TROUBLES] == 0)
+		printf("the log is whole: there is nothing to repair\n");
+	else
+		printf("repaired the log: %" PRIu64 " segments written anew, %" PRIu64
+		    " kept as *.replaced; %" PRIu64 " records came from the index, %"
+		    PRIu64 " are lost\n", n[REP_WRITTEN], n[REP_ASIDE],
+		    n[REP_REFILLED], n[REP_GONE]);
 	return EX_OK;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* report.h - what verify and rebuild print, the same online and offline. */
+/* report.h - what verify, rebuild and repair print, the same online and offline. */
 #ifndef STEME_CLI_REPORT_H
 #define STEME_CLI_REPORT_H
 
@@ -14,7 +14,9 @@ enum {
 	REP_ENTRIES, REP_LOST, REP_PROBLEMS, REP_US,
 	REP_NUMBERS,
 	/* of a rebuild */
-	REP_REBUILT = 0, REP_REBUILD_US = 1
+	REP_REBUILT = 0, REP_REBUILD_US = 1,
+	/* of a repair */
+	REP_TROUBLES = 0, REP_REFILLED, REP_GONE, REP_WRITTEN, REP_ASIDE
 };
 
 struct report {
@@ -30,5 +32,6 @@ void report_finding(struct report *r, int err, uint64_t lsn, const struct steme_
 /* The totals; returns the exit status: 0 all good, 1 problems. */
 int report_verify(const struct report *r);
 int report_rebuild(const struct report *r);
+int report_repair(const struct report *r);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * verify.c - steme verify and rebuild: the daemon does it if it runs, else
- * steme-offline, which alone links the store.
+ * verify.c - steme verify, rebuild and repair: the daemon does it if it runs, else (the
+ * last never) steme-offline, which alone links the store.
  */
 #include "config.h"
 #include "cli/cli.h"
@@ -14,6 +14,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+
+#define MORE_MAX	(2 * CLI_LIST_MAX + 1)	/* words after the data folder */
 
 struct work {
 	struct cli *c;
@@ -141,6 +143,21 @@ cmd_verify(struct cli *c, int argc, char **argv)
 	return status;
 }
 
+/* Options of steme-offline for these; how many words. */
+static int
+offline_options(const char *more[MORE_MAX], bool gaps, const struct cli_list *wal)
+{
+	int n = 0;
+
+	if (gaps)
+		more[n++] = "--accept-gaps";
+	for (unsigned i = 0; i < wal->n; i++) {
+		more[n++] = "--more-wal-path";
+		more[n++] = wal->v[i];
+	}
+	return n;
+}
+
 int
 cmd_rebuild(struct cli *c, int argc, char **argv)
 {
@@ -153,19 +170,14 @@ cmd_rebuild(struct cli *c, int argc, char **argv)
 		    "a further folder with segments (daemon down; repeatable)" },
 		{ NULL, OPT_FLAG, NULL, NULL, NULL }
 	};
-	const char *more[2 * CLI_LIST_MAX + 1];
+	const char *more[MORE_MAX];
 	struct steme_buf none = { 0 };
 	struct work w = { .c = c };
-	int status, n = 0;
+	int status, n;
 
 	if ((status = cli_parse(c, argc, argv, opts, 0, 0)) >= 0)
 		return status;
-	if (gaps)
-		more[n++] = "--accept-gaps";
-	for (unsigned i = 0; i < wal.n; i++) {
-		more[n++] = "--more-wal-path";
-		more[n++] = wal.v[i];
-	}
+	n = offline_options(more, gaps, &wal);
 	if (!daemon_lives(c))
 		return go_offline(c, "rebuild", more, n);
 	if (n > 0)
@@ -180,4 +192,27 @@ cmd_rebuild(struct cli *c, int argc, char **argv)
 		status = w.err != STEME_OK ? cli_fail(c, w.err) :
 		    report_rebuild(&w.rep);
 	return status;
+}
+
+int
+cmd_repair(struct cli *c, int argc, char **argv)
+{
+	bool gaps = false;
+	struct cli_list wal = { 0 };
+	const struct cli_opt opts[] = {
+		{ "accept-gaps", OPT_FLAG, &gaps, NULL,
+		    "go on without records that nobody has" },
+		{ "wal-path", OPT_LIST, &wal, "W",
+		    "a further folder with segments, to read from (repeatable)" },
+		{ NULL, OPT_FLAG, NULL, NULL, NULL }
+	};
+	const char *more[MORE_MAX];
+	int status;
+
+	if ((status = cli_parse(c, argc, argv, opts, 0, 0)) >= 0)
+		return status;
+	if (daemon_lives(c))
+		return cli_failf(c, STEME_EBUSY, "the log is repaired with the daemon "
+		    "down: steme down --dir %s", c->in.dir);
+	return go_offline(c, "repair", more, offline_options(more, gaps, &wal));
 }

@@ -425,6 +425,13 @@ steme_apply_genesis(struct steme_apply *a, uint64_t lsn, uint64_t hlc,
 }
 
 int
+steme_apply_lost(struct steme_apply *a, uint64_t lsn)
+{
+	log_add(a, lsn, 0, NULL);
+	return a->err;
+}
+
+int
 steme_index_record(struct steme_index *ix, const struct steme_id *id,
     struct steme_record *r, uint8_t **backing, struct steme_keybuf *home)
 {

@@ -102,6 +102,8 @@ int steme_apply_record(struct steme_apply *a, const struct steme_record *r,
 /* A record that is no object: only its lsn counts. */
 int steme_apply_genesis(struct steme_apply *a, uint64_t lsn, uint64_t hlc,
     const uint8_t *payload, size_t len);
+/* The place of a record that was lost: only its lsn counts. */
+int steme_apply_lost(struct steme_apply *a, uint64_t lsn);
 /*
  * A lower (hlc, node) for a stored object: r->id, r->hlc, r->node, r->lsn.  The object
  * must be in the index, not in a batch.

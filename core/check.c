@@ -145,6 +145,11 @@ check_record(struct steme_checkrun *c, const struct steme_wal_rec *rec,
 		check_genesis(c, rec);
 		return;
 	}
+	if (rec->type == STEME_WAL_LOST) {
+		e->flags |= SEEN_NONE;
+		c->lost++;
+		return;
+	}
 	err = steme_record_decode(&r, rec->type, rec->payload, rec->len);
 	r.lsn = rec->lsn;
 	r.hlc = rec->hlc;
@@ -301,6 +306,10 @@ out:
 	if (err != STEME_OK && why->text[0] == '\0')
 		steme_fail(why, err, "verify could not finish: %s",
 		    steme_strerror(err));
+	if (c.lost > 0)
+		steme_log(STEME_WARN | STEME_LOG_STORAGE, "verify: storage: %" PRIu64
+		    " records of the log were lost to damage before; a repair keeps "
+		    "their places", c.lost);
 	if (err == STEME_OK && rep->problems > 0)
 		err = steme_fail(why, STEME_ECORRUPT, "%" PRIu64 " problems were "
 		    "found", rep->problems);

@@ -17,7 +17,7 @@ struct steme_seen {
 
 enum {
 	SEEN_LOG = 1,			/* the log has the record */
-	SEEN_NONE = 2,			/* it is no object: genesis or envelope */
+	SEEN_NONE = 2,			/* it is no object: genesis, envelope or lost */
 	SEEN_HAS_AGENT = 4,		/* it must be in 'A' */
 	SEEN_HAS_SOURCE = 8,		/* it must be in 'S' */
 	SEEN_WANTS_G = 16,		/* it must be in 'G' */
@@ -37,6 +37,7 @@ struct steme_checkrun {
 	const struct steme_check_opts *o;
 	struct steme_check_report *rep;
 	uint64_t target;		/* lsns up to here are looked at */
+	uint64_t lost;			/* records that a repair could not have */
 	struct steme_seen *seen;	/* target + 1 of them */
 	struct steme_sigpool *pool;	/* NULL: no signatures */
 	/* the batch whose members come now */

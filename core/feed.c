@@ -253,6 +253,8 @@ one_record(struct steme_feed *f, const struct steme_wal_rec *rec)
 
 	if (rec->type == STEME_WAL_GENESIS)
 		return genesis(f, rec);
+	if (rec->type == STEME_WAL_LOST)
+		return steme_apply_lost(&f->apply, rec->lsn);
 	err = steme_record_decode(&r, rec->type, rec->payload, rec->len);
 	if (err != STEME_OK)
 		return err;

@@ -66,6 +66,7 @@ libsteme_base_a_SOURCES += %D%/client_async.h %D%/client_async_impl.h
 libsteme_store_a_SOURCES += %D%/crc.c %D%/crc.h %D%/io.c %D%/io.h
 libsteme_store_a_SOURCES += %D%/segments.h %D%/segments_local.c %D%/segments_local.h
 libsteme_store_a_SOURCES += %D%/segments_lock.c %D%/segments_write.c
+libsteme_store_a_SOURCES += %D%/segments_move.c %D%/wal_repair.c %D%/wal_repair.h
 libsteme_store_a_SOURCES += %D%/gzread.c %D%/gzread.h
 libsteme_store_a_SOURCES += %D%/wal.c %D%/wal.h %D%/walrec.c %D%/walrec.h
 libsteme_store_a_SOURCES += %D%/wal_impl.h %D%/wal_open.c
@@ -102,7 +103,7 @@ libsteme_store_a_SOURCES += %D%/intake.c %D%/queue.c %D%/stage.c
 libsteme_store_a_SOURCES += %D%/commit.c %D%/commit_impl.h %D%/publish.c
 libsteme_store_a_SOURCES += %D%/apply.c %D%/apply.h %D%/known.c
 libsteme_store_a_SOURCES += %D%/feed.c %D%/kvdir.c %D%/replay.c %D%/rebuild.c
-libsteme_store_a_SOURCES += %D%/read.c %D%/collect.c
+libsteme_store_a_SOURCES += %D%/read.c %D%/collect.c %D%/repair.c %D%/repair.h
 libsteme_store_a_SOURCES += %D%/check.c %D%/check.h %D%/check_impl.h
 libsteme_store_a_SOURCES += %D%/check_index.c %D%/check_sigs.c
 

@@ -199,9 +199,8 @@ check_empty(const char *dir, struct steme_why *why)
 	return err;
 }
 
-/* The folder and its files get the owner of the log, whoever ran the rebuild. */
-static int
-give_to_owner(const char *wal_dir, const char *kv_dir, struct steme_why *why)
+int
+steme_give_to_owner(const char *wal_dir, const char *kv_dir, struct steme_why *why)
 {
 	struct stat st;
 	const struct dirent *e;
@@ -328,7 +327,7 @@ steme_rebuild_offline(const struct steme_store_opts *o, struct steme_applied *re
 	if (err != STEME_OK && o->index == NULL)
 		steme_kv_remove(s->kv_dir, NULL);
 	if (err == STEME_OK && o->index == NULL)
-		err = give_to_owner(s->wal_dir, s->kv_dir, why);
+		err = steme_give_to_owner(s->wal_dir, s->kv_dir, why);
 out:
 	steme_segments_close(locked);
 	steme_store_free(s);

@@ -83,6 +83,16 @@ struct steme_segments_ops {
 	    struct steme_why *why);
 	/* Makes durable that the segments present are present. */
 	int (*settle)(struct steme_segments *s, struct steme_why *why);
+	/*
+	 * Takes over all segments of `from`, a table of the same kind whose numbers are
+	 * higher than ours.  Durable, the highest first: until all are here,
+	 * what is missing between is a gap, and the log cannot pass for whole.
+	 */
+	int (*take)(struct steme_segments *s, struct steme_segments *from,
+	    struct steme_why *why);
+	/* Keeps a segment under a name that is no segment's; no-op if it is gone. */
+	int (*set_aside)(struct steme_segments *s, uint64_t number,
+	    struct steme_why *why);
 	/* Gives space back (the reserve file) or takes it again if there is room. */
 	void (*reserve)(struct steme_segments *s, bool hold);
 	void (*close)(struct steme_segments *s);

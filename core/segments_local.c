@@ -237,6 +237,8 @@ static const struct steme_segments_ops local_ops = {
 	.check = steme_seglocal_check,
 	.cut = steme_seglocal_cut,
 	.settle = steme_seglocal_settle,
+	.take = steme_seglocal_take,
+	.set_aside = steme_seglocal_set_aside,
 	.reserve = steme_seglocal_reserve,
 	.close = local_close,
 };

@@ -67,4 +67,11 @@ int steme_seglocal_cut(struct steme_segments *s, uint64_t number, uint64_t bytes
 int steme_seglocal_settle(struct steme_segments *s, struct steme_why *why);
 void steme_seglocal_reserve(struct steme_segments *s, bool hold);
 
+/* ---- moving: segments_move.c; contracts: segments.h ---- */
+
+int steme_seglocal_take(struct steme_segments *s, struct steme_segments *from,
+    struct steme_why *why);
+int steme_seglocal_set_aside(struct steme_segments *s, uint64_t number,
+    struct steme_why *why);
+
 #endif

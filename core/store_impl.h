@@ -216,6 +216,9 @@ void steme_new_genesis(struct steme_store *s, const struct steme_id *operator_,
 int steme_rebuild_scan(struct steme_store *s, struct steme_index *ix,
     struct steme_applied *at, struct steme_why *why);
 
+/* dir and its files get the owner of the log, whoever runs this. */
+int steme_give_to_owner(const char *wal_dir, const char *dir, struct steme_why *why);
+
 /* The log's folders as tables to scan; steme_log_tables_close() frees. */
 int steme_log_tables(struct steme_store *s, struct steme_segments ***out, size_t *n,
     struct steme_why *why);

@@ -259,7 +259,7 @@ check_records(const struct steme_wal *w, const struct steme_wal_rec *recs,
 		    "to a log of node %" PRIx64 " makes no sense", n, w->node);
 	for (size_t i = 0; i < n; i++)
 		if (recs[i].lsn != w->lsn + i || (int)recs[i].type < 1 ||
-		    recs[i].type > STEME_WAL_ENVELOPE)
+		    recs[i].type > STEME_WAL_LOST)
 			return steme_fail(why, STEME_EINVAL, "record %" PRIu64
 			    " of type %d cannot be number %" PRIu64
 			    " of the log", recs[i].lsn, (int)recs[i].type,

@@ -8,6 +8,8 @@
 
 #include <pthread.h>
 
+#define STEME_WAL_SEGMENT_BYTES	((uint64_t)64 << 20)	/* unless told otherwise */
+
 struct steme_wal {
 	struct steme_segments *segs;	/* owned */
 	const struct steme_clock *clock;

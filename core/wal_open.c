@@ -12,7 +12,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#define DEFAULT_BYTES	((uint64_t)64 << 20)
 #define LEAST_BYTES	((uint64_t)4096)
 
 /* [OPEN-1] */
@@ -166,7 +165,8 @@ steme_wal_open(struct steme_wal **out, const struct steme_wal_opts *o,
 	MUST(pthread_mutex_init(&w->mu, NULL));
 	w->segs = o->segments;
 	w->clock = o->clock != NULL ? o->clock : &steme_clock_system;
-	w->segment_bytes = o->segment_bytes == 0 ? DEFAULT_BYTES :
+	w->segment_bytes = o->segment_bytes == 0 ?
+	    STEME_WAL_SEGMENT_BYTES :
 	    STEME_MAX(o->segment_bytes, LEAST_BYTES);
 	w->node = o->node;
 	if ((err = read_log(w, o, &own)) != STEME_OK)

@@ -91,6 +91,8 @@ struct steme_walend {
 struct steme_walread {
 	steme_wal_visit *visit;		/* may be NULL */
 	steme_wal_on_trouble *trouble;	/* may be NULL */
+	/* Told in the place of a damaged record whose bounds are known; may be NULL. */
+	steme_wal_visit *doubtful;
 	void *arg;
 	struct steme_why *why;
 	struct steme_wal_pos from;	/* from.lsn >= 1 */

@@ -59,9 +59,9 @@ steme_walread_damage(struct steme_walread *r, struct steme_segments *table,
 	table->ops->name(table, number, name, sizeof(name));
 	print_records(records, sizeof(records), first, last);
 	snprintf(t.text, sizeof(t.text), "%s, offset %" PRIu64 ": %s; affected: "
-	    "%s. Restore this file from a backup or a peer, or run `steme "
-	    "rebuild --accept-gaps` to go on without them", name, off, what,
-	    records);
+	    "%s. Restore this file from a backup or a peer, or, with the "
+	    "daemon down, run `steme repair` to set it aside and go on", name,
+	    off, what, records);
 	return steme_walread_trouble(r, STEME_ECORRUPT, &t);
 }
 
@@ -76,9 +76,9 @@ gap(struct steme_walread *r, uint64_t segment, uint64_t last)
 	print_records(records, sizeof(records), t.first_lsn, last);
 	snprintf(t.text, sizeof(t.text), "the log lacks %s: segment %" PRIu64
 	    " (segment.%03" PRIu64 ".wal) or one near it was moved away or "
-	    "deleted. Bring it back, name its folder with --wal-path, or run "
-	    "`steme rebuild --accept-gaps` to go on without them", records,
-	    segment, segment);
+	    "deleted. Bring it back, or, with the daemon down, run `steme "
+	    "repair` (--wal-path names another folder to look in) to go on",
+	    records, segment, segment);
 	return steme_walread_trouble(r, STEME_EGAP, &t);
 }
 
@@ -92,7 +92,7 @@ tell(struct steme_walread *r, const struct steme_wal_rec *rec,
 
 	if (rec->lsn < r->next_lsn)
 		return STEME_OK;
-	if (rec->type > STEME_WAL_ENVELOPE)
+	if (rec->type > STEME_WAL_LOST)
 		return steme_fail(r->why, STEME_EVERSION, "record %" PRIu64
 		    " of the log has type %d, which this program does not "
 		    "know: use a newer one", rec->lsn, (int)rec->type);
@@ -157,9 +157,14 @@ salvage(struct steme_walread *r, const struct steme_walseg *s,
 		    rec.type == 0) {
 			*first = *first == 0 ? g->first_lsn + i : *first;
 			*last = g->first_lsn + i;
-		} else if (!count && (err = tell(r, &rec, &pos)) != STEME_OK) {
-			return err;
+			rec.lsn = g->first_lsn + i;
+			err = count || r->doubtful == NULL ? STEME_OK :
+			    r->doubtful(r->arg, &rec, &pos);
+		} else {
+			err = count ? STEME_OK : tell(r, &rec, &pos);
 		}
+		if (err != STEME_OK)
+			return err;
 	}
 	return STEME_OK;
 }

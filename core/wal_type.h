@@ -9,7 +9,8 @@ enum steme_wal_type {
 	STEME_WAL_OBJECT = 2,	/* an object with its own signature */
 	STEME_WAL_MEMBER = 3,	/* an object covered by a batch */
 	STEME_WAL_BATCH = 4,	/* a batch object, its signature and its id list */
-	STEME_WAL_ENVELOPE = 5	/* a lower (hlc, node) for an object known already */
+	STEME_WAL_ENVELOPE = 5,	/* a lower (hlc, node) for an object known already */
+	STEME_WAL_LOST = 6	/* empty: a repair found nothing else for this lsn */
 };
 
 #endif

@@ -225,6 +225,11 @@ check_verify_SOURCES = %D%/check_verify.c %D%/faultio.c
 check_verify_CPPFLAGS = $(CHECK_CPPFLAGS)
 check_verify_LDADD = $(STORE_TEST_LIBS)
 THREAD_CHECKS += check_store_threads
+check_PROGRAMS += check_repair
+TESTS += check_repair
+check_repair_SOURCES = %D%/check_repair.c %D%/faultio.c
+check_repair_CPPFLAGS = $(CHECK_CPPFLAGS)
+check_repair_LDADD = $(STORE_TEST_LIBS)
 
 
 # --- views
@@ -306,7 +311,7 @@ check_claim_flat_CPPFLAGS = $(CHECK_CPPFLAGS)
 check_claim_flat_LDADD = $(BASE_TEST_LIBS)
 
 CLI_TESTS = %D%/e2e/t-cli-run.sh %D%/e2e/t-cli-write.sh %D%/e2e/t-cli-import.sh
-CLI_TESTS += %D%/e2e/t-cli-completion.sh %D%/man.sh
+CLI_TESTS += %D%/e2e/t-cli-completion.sh %D%/man.sh %D%/e2e/t-cli-repair.sh
 dist_check_SCRIPTS += $(CLI_TESTS)
 TESTS += $(CLI_TESTS)
 
