@@ -8,6 +8,7 @@
  */
 #include "config.h"
 #include "api/api.h"
+#include "api/auth.h"
 #include "core/util.h"
 
 #include <arpa/inet.h>
@@ -82,18 +83,14 @@ host_is_ours(const struct api_request *r, const char *host)
 }
 
 bool
-api_host_ok(struct api_request *r)
+api_host_ok(const struct api_request *r)
 {
 	const struct sockaddr *sa = peer_of(r);
 	const char *host = header(r, "Host");
 
 	/* without Host: HTTP/1.0, and so no browser */
-	if (sa == NULL || !peer_is_loopback(sa) || host == NULL ||
-	    host_is_ours(r, host))
-		return true;
-	api_problem(r, 403, "forbidden", "the header Host does not name this machine: "
-	    "use localhost or 127.0.0.1, or add the name to [api] hosts");
-	return false;
+	return sa == NULL || !peer_is_loopback(sa) || host == NULL ||
+	    host_is_ours(r, host);
 }
 
 /* http(s)://HOST as in the header Host. */
@@ -109,7 +106,8 @@ origin_ok(const char *o, const char *host)
 /* The first header that shows that the caller is not local. */
 struct foreign {
 	const char *host;
-	char name[64];
+	char *name;
+	size_t size;
 };
 
 static enum MHD_Result
@@ -131,21 +129,22 @@ on_header(void *cls, enum MHD_ValueKind kind, const char *key, const char *value
 		    strcasecmp(key, "X-Real-IP") == 0 || strcasecmp(key, "Via") == 0;
 	if (!bad)
 		return MHD_YES;
-	snprintf(f->name, sizeof(f->name), "%s", key);
+	snprintf(f->name, f->size, "%s", key);
 	return MHD_NO;
 }
 
-/* False: f->name is set. */
+/* False: name is that of a header that shows it. */
 static bool
-headers_are_local(const struct api_request *r, struct foreign *f)
+headers_are_local(const struct api_request *r, char *name, size_t size)
 {
-	f->host = header(r, "Host");
-	f->name[0] = '\0';
-	if (f->host == NULL || !host_is_ours(r, f->host))
-		snprintf(f->name, sizeof(f->name), "Host");
+	struct foreign f = { header(r, "Host"), name, size };
+
+	name[0] = '\0';
+	if (f.host == NULL || !host_is_ours(r, f.host))
+		snprintf(name, size, "Host");
 	else
-		MHD_get_connection_values(r->c, MHD_HEADER_KIND, on_header, f);
-	return f->name[0] == '\0';
+		MHD_get_connection_values(r->c, MHD_HEADER_KIND, on_header, &f);
+	return name[0] == '\0';
 }
 
 /* Fills the id of the peer's socket as the kernel knows it: its side is the source. */
@@ -274,44 +273,40 @@ in_group(uid_t uid, const char *name)
 }
 
 /* The role that the control socket would give (doc/wire-protocol.md, "Roles"). */
-static bool
-may_write(const struct api *a, uid_t uid)
+static enum steme_role
+role_of(const struct api *a, uid_t uid)
 {
 	struct stat st;
 
 	if (uid == OVERFLOW_UID)
-		return false;
-	if (uid == 0 || uid == geteuid())
-		return true;
-	if (!a->in.is_default && stat(a->in.dir, &st) == 0 && st.st_uid == uid)
-		return true;
-	return in_group(uid, "stemedb");
+		return STEME_ROLE_READER;
+	if (uid == 0 || uid == geteuid() ||
+	    (!a->in.is_default && stat(a->in.dir, &st) == 0 && st.st_uid == uid) ||
+	    in_group(uid, "stemedb"))
+		return STEME_ROLE_ADMIN;
+	return STEME_ROLE_READER;
 }
 
-int
-api_local_writer(struct api_request *r, uid_t *uid, struct steme_why *why)
+bool
+api_is_local(struct api_request *r)
 {
 	const struct sockaddr *sa = peer_of(r);
 	const union MHD_ConnectionInfo *fd = MHD_get_connection_info(r->c,
 	    MHD_CONNECTION_INFO_CONNECTION_FD);
-	struct foreign f;
+	struct api_caller *k = &r->caller;
 
+	if (k->kind != API_ANON || k->far != API_FAR_UNASKED)
+		return k->kind == API_LOCAL;
 	if (sa == NULL || fd == NULL || !peer_is_loopback(sa) ||
 	    !r->api->conf.trust_loopback)
-		return steme_fail(why, STEME_EAUTH, "an unsigned write is taken "
-		    "from a caller on this machine only: sign the object (members "
-		    "agent_id, time, signature), or write through the mount");
-	if (!headers_are_local(r, &f))
-		return steme_fail(why, STEME_EPERM, "the header %s shows that this "
-		    "does not come straight from a program on this machine, so it "
-		    "is not signed here: send a signed object", f.name);
-	if (!peer_uid(sa, fd->connect_fd, uid))
-		return steme_fail(why, STEME_EPERM, "the other end of the connection "
-		    "is closed, so it is not known whose key should sign this: keep "
-		    "it open until the answer, or send a signed object");
-	if (!may_write(r->api, *uid))
-		return steme_fail(why, STEME_EPERM, "your user may not write: root, "
-		    "the daemon's user, the owner of a private --dir and members of "
-		    "the group stemedb may");
-	return STEME_OK;
+		k->far = API_FAR_ADDRESS;
+	else if (!headers_are_local(r, k->spoilt, sizeof(k->spoilt)))
+		k->far = API_FAR_HEADER;
+	else if (!peer_uid(sa, fd->connect_fd, &k->uid))
+		k->far = API_FAR_CLOSED;
+	else {
+		k->kind = API_LOCAL;
+		k->role = role_of(r->api, k->uid);
+	}
+	return k->kind == API_LOCAL;
 }

@@ -10,6 +10,7 @@
 #ifndef STEME_API_API_H
 #define STEME_API_API_H
 
+#include "api/auth.h"
 #include "core/changes.h"
 #include "core/client_async.h"
 #include "core/conf.h"
@@ -96,6 +97,10 @@ struct api_request {
 	uint64_t drained;		/* bytes of body, taken or not */
 	bool too_large;
 	bool dispatched, ready;
+	/* who calls (auth.h) */
+	bool admitted;			/* decided: denied says how */
+	int denied;			/* with why; the body is drained */
+	struct api_caller caller;
 	/* the daemon's answer (noted by the client's thread, read after resume) */
 	int err;
 	char why[512];
@@ -115,9 +120,13 @@ struct api_request {
 
 /* ---- routes: route.c ---- */
 
+/* What a route asks of its caller (auth.h). */
 enum api_access {
 	API_OPEN,	/* anybody; from loopback the Host rule applies */
-	API_HEALTH	/* anybody, whatever the Host */
+	API_HEALTH,	/* anybody, whatever the Host; keys are not looked at */
+	API_WRITE,	/* as API_OPEN; objects without a signature need a caller that
+			   may write, which the handler asks (api_signer) */
+	API_ADMIN	/* a local caller or an API key, with the role admin */
 };
 struct api_route {
 	const char *method;		/* GET also serves HEAD */
@@ -218,17 +227,8 @@ void api_on_completed(void *cls, struct MHD_Connection *c, void **ctx,
 
 /* ---- who may: access.c ---- */
 
-/*
- * The Host rule of reads: from loopback, Host must name this machine.
- * False: the problem was queued.
- */
-bool api_host_ok(struct api_request *r);
-/*
- * Is the caller local (doc/api.md, "Local callers")?  STEME_OK: *uid owns the peer's
- * socket and may write.  STEME_EAUTH: from elsewhere; STEME_EPERM: a header (why names
- * it) shows that it is not, or the user has no right.
- */
-int api_local_writer(struct api_request *r, uid_t *uid, struct steme_why *why);
+/* The Host rule: from loopback, Host must name this machine. */
+bool api_host_ok(const struct api_request *r);
 
 /* ---- hot answers: hot.c ---- */
 

@@ -50,7 +50,7 @@ struct bulk {
 	int local;			/* may this caller have lines signed here: 1
 					   not asked yet, else STEME_OK or why not */
 	struct steme_why local_why;
-	uid_t uid;
+	struct api_signer signer;
 	struct steme_buf line;		/* a line not yet whole */
 	bool line_too_long;
 	struct steme_buf out;

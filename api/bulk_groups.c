@@ -266,7 +266,7 @@ api_bulk_send(struct bulk *k)
 	if (g->type == STEME_MSG_PUT)
 		steme_msg_put_puts(&b, g->asked);
 	else
-		steme_msg_put_assert(&b, k->uid, 0, g->asked);
+		api_put_assert(&b, &k->signer, 0, g->asked);
 	steme_buf_put(&b, g->payload.data, g->payload.len);
 	steme_buf_fini(&g->payload);
 	if ((err = steme_buf_err(&b)) == STEME_OK)

@@ -42,7 +42,7 @@ api_assert(struct api_request *r)
 	struct steme_why why = { { 0 } };
 	struct steme_claim c;
 	const char *json = r->body.data == NULL ? "" : (const char *)r->body.data;
-	uid_t uid;
+	struct api_signer signer;
 	int err;
 
 	steme_claim_init(&c);
@@ -54,10 +54,10 @@ api_assert(struct api_request *r)
 		steme_msg_put_item(&b, (struct steme_str){
 		    (const char *)c.bytes.data, c.bytes.len }, &c.sig);
 		api_ask(r, STEME_MSG_PUT, b.data, b.len, reply_result);
-	} else if ((err = api_local_writer(r, &uid, &why)) != STEME_OK) {
+	} else if ((err = api_signer(r, &signer, &why)) != STEME_OK) {
 		api_problem_err(r, err, why.text);
 	} else {
-		steme_msg_put_assert(&b, uid, STEME_ASSERTION, 1);
+		api_put_assert(&b, &signer, STEME_ASSERTION, 1);
 		steme_wr_bytes(&b, 4, json, r->body.len);
 		api_ask(r, STEME_MSG_ASSERT, b.data, b.len, reply_result);
 	}

@@ -22,7 +22,7 @@ static bool
 may_sign(struct bulk *k)
 {
 	if (k->local > 0)
-		k->local = api_local_writer(k->r, &k->uid, &k->local_why);
+		k->local = api_signer(k->r, &k->signer, &k->local_why);
 	return k->local == STEME_OK;
 }
 

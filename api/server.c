@@ -4,7 +4,7 @@
  *
  * The URI is seen (api_on_uri) -> headers complete (first call of api_on_request: not
  * answered there unless the connection is to end, for libmicrohttpd then closes it) ->
- * body in pieces -> dispatched once -> answered, or suspended until the daemon's
+ * admitted (auth.h) -> body in pieces -> dispatched once -> answered, or suspended until the daemon's
  * answer is there.
  */
 #include "config.h"
@@ -343,8 +343,9 @@ dispatch(struct api_request *r)
 			    (int)STEME_MIN(r->path.n, 200), r->path.p);
 	} else if (r->too_large) {
 		api_too_large(r);
-	} else if ((r->route->access == API_HEALTH || api_host_ok(r)) &&
-	    encoding_ok(r)) {
+	} else if (r->denied != STEME_OK) {
+		api_problem_err(r, r->denied, r->why);
+	} else if (encoding_ok(r)) {
 		r->route->handler(r);
 	}
 }
@@ -353,7 +354,7 @@ static size_t
 take_body(struct api_request *r, const char *data, size_t n)
 {
 	api_conn_moved(r->conn, n);
-	if (r->route != NULL && r->route->upload != NULL)
+	if (r->route != NULL && r->route->upload != NULL && r->denied == STEME_OK)
 		return r->route->upload(r, data, n);
 	if (!r->too_large && r->route != NULL) {
 		steme_buf_put(&r->body, data, n);
@@ -378,6 +379,8 @@ api_on_request(void *cls, struct MHD_Connection *c, const char *url,
 		begin(r, cls, method, version);
 		return MHD_YES;
 	}
+	if (!r->admitted && !r->queued && !api_admit(r))
+		return MHD_YES;		/* suspended; called again with the same */
 	if (*size > 0) {
 		if (atomic_load(&r->conn->step) == API_WORKING)
 			api_conn_step(r->conn, API_BODY);	/* awake again */
