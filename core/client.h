@@ -128,6 +128,16 @@ int steme_client_concepts(struct steme_client *c, struct steme_str prefix,
     struct steme_why *why);
 int steme_client_neighbours(struct steme_client *c, struct steme_str concept,
     uint32_t limit, struct steme_buf *out, struct steme_why *why);
+/*
+ * Sets `_steme/...` predicate to a JSON scalar (empty: clears it), signed by the store's operator.
+ * The put's own error, too.  It holds for everybody once this returns.
+ */
+int steme_client_set(struct steme_client *c, struct steme_str concept,
+    struct steme_str predicate, struct steme_str value, struct steme_why *why);
+int steme_client_storage(struct steme_client *c, struct steme_buf *out,
+    struct steme_why *why);
+int steme_client_index(struct steme_client *c, struct steme_buf *out,
+    struct steme_why *why);
 /* Local names of agents: {"keys":[{"agent","name"}]}, those without a name left out. */
 int steme_client_keys(struct steme_client *c, const struct steme_id *agents,
     uint32_t n, struct steme_buf *out, struct steme_why *why);

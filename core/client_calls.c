@@ -40,33 +40,55 @@ steme_client_results(const void *data, size_t len, steme_client_result *result,
 	return STEME_OK;
 }
 
+/* ask() for an answer of one result; *m has no sentence, why has it. */
+static int
+ask_one(struct steme_client *c, enum steme_msg type, struct steme_buf *b,
+    struct steme_msg_put_result *m, struct steme_why *why)
+{
+	struct steme_buf answer = {0};
+	struct steme_rd r;
+	int err = ask(c, type, b, &answer, why);
+
+	if (err == STEME_OK) {
+		r = steme_rd_from(answer.data, answer.len);
+		err = steme_msg_next_result(&r, m);
+		if (err != STEME_OK)
+			steme_fail(why, err, "the daemon sent a malformed answer");
+		else if ((err = m->err) != STEME_OK)
+			steme_fail(why, err, "%.*s", STEME_STR(m->why));
+	}
+	m->why = STEME_LIT("");		/* it lies in answer */
+	steme_buf_fini(&answer);
+	return err;
+}
+
 int
 steme_client_put(struct steme_client *c, struct steme_str bytes,
     const struct steme_sig *sig, struct steme_msg_put_result *out,
     struct steme_why *why)
 {
-	struct steme_buf b = {0}, answer = {0};
 	struct steme_msg_put_result m = {0};
-	struct steme_rd r;
+	struct steme_buf b = {0};
 	int err;
 
 	steme_msg_put_puts(&b, 1);
 	steme_msg_put_item(&b, bytes, sig);
-	err = ask(c, STEME_MSG_PUT, &b, &answer, why);
-	if (err == STEME_OK) {
-		r = steme_rd_from(answer.data, answer.len);
-		err = steme_msg_next_result(&r, &m);
-		if (err != STEME_OK)
-			steme_fail(why, err, "the daemon sent a malformed answer");
-		else if ((err = m.err) != STEME_OK)
-			steme_fail(why, err, "%.*s", STEME_STR(m.why));
-	}
-	if (out != NULL) {
+	err = ask_one(c, STEME_MSG_PUT, &b, &m, why);
+	if (out != NULL)
 		*out = m;
-		out->why = STEME_LIT("");	/* it lies in answer; why has it */
-	}
-	steme_buf_fini(&answer);
 	return err;
+}
+
+int
+steme_client_set(struct steme_client *c, struct steme_str concept,
+    struct steme_str predicate, struct steme_str value, struct steme_why *why)
+{
+	struct steme_msg_set m = { concept, predicate, value };
+	struct steme_msg_put_result r = {0};
+	struct steme_buf b = {0};
+
+	steme_msg_put_set(&b, &m);
+	return ask_one(c, STEME_MSG_SET, &b, &r, why);
 }
 
 int
@@ -179,6 +201,20 @@ steme_client_keys(struct steme_client *c, const struct steme_id *agents,
 {
 	return steme_client_ask(c, STEME_MSG_KEYS, agents, (size_t)n * STEME_ID_LEN,
 	    out, why);
+}
+
+int
+steme_client_storage(struct steme_client *c, struct steme_buf *out,
+    struct steme_why *why)
+{
+	return steme_client_ask(c, STEME_MSG_STORAGE, NULL, 0, out, why);
+}
+
+int
+steme_client_index(struct steme_client *c, struct steme_buf *out,
+    struct steme_why *why)
+{
+	return steme_client_ask(c, STEME_MSG_INDEX, NULL, 0, out, why);
 }
 
 /* ---- records ---- */

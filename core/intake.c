@@ -193,15 +193,24 @@ cost(const struct steme_put *p)
 	    p->bytes.n + 256;
 }
 
+static void
+count(uint64_t n[STEME_NCAPS], const struct steme_put *p)
+{
+	n[STEME_CAP_WRITES] += cost(p) > 0;
+	n[STEME_CAP_ASSERTIONS] += cost(p) > 0 && p->o.kind == STEME_ASSERTION;
+}
+
 bool
 steme_intake(struct steme_store *s, struct steme_write *w)
 {
-	uint64_t bytes = 0;
-	bool left = false;
+	bool gated = w->hand_in && !w->system, left = false;
+	uint64_t bytes = 0, n[STEME_NCAPS] = {0};
 
 	w->err = STEME_OK;
 	w->why.text[0] = '\0';
 	w->next = NULL;
+	if (gated && (w->err = steme_gate_open(s->gate, &w->why)) != STEME_OK)
+		return false;
 	if (w->n + w->has_batch > STEME_GROUP_RECORDS) {
 		w->err = steme_fail(&w->why, STEME_ETOOBIG,
 		    "%zu objects in one write; at most %d go together", w->n,
@@ -211,11 +220,13 @@ steme_intake(struct steme_store *s, struct steme_write *w)
 	if (w->has_batch) {
 		w->batch.err = check_batch(s, w);
 		left = cost(&w->batch) > 0;
+		count(n, &w->batch);
 		bytes = cost(&w->batch) + (left ? w->nbatch_ids * STEME_ID_LEN : 0);
 	}
 	for (size_t i = 0; i < w->n; i++) {
 		w->puts[i].err = check_put(s, w, &w->puts[i]);
 		left |= cost(&w->puts[i]) > 0;
+		count(n, &w->puts[i]);
 		bytes += cost(&w->puts[i]);
 	}
 	w->private_[0] = bytes;
@@ -225,5 +236,7 @@ steme_intake(struct steme_store *s, struct steme_write *w)
 		    "together", bytes >> 20, STEME_WRITE_BYTES >> 20);
 		return false;
 	}
+	if (gated && left && (w->err = steme_gate_admit(s->gate, n, &w->why)) != STEME_OK)
+		return false;
 	return left;
 }

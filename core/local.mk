@@ -63,6 +63,8 @@ libsteme_base_a_SOURCES += %D%/client_async.h %D%/client_async_impl.h
 
 
 # --- store: io, segments, log
+libsteme_store_a_SOURCES += %D%/gate.c %D%/gate.h %D%/setting.c %D%/setting.h
+libsteme_store_a_SOURCES += %D%/service_admin.c
 libsteme_store_a_SOURCES += %D%/crc.c %D%/crc.h %D%/io.c %D%/io.h
 libsteme_store_a_SOURCES += %D%/segments.h %D%/segments_local.c %D%/segments_local.h
 libsteme_store_a_SOURCES += %D%/segments_lock.c %D%/segments_write.c

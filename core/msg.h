@@ -170,6 +170,14 @@ struct steme_msg_profile {
 void steme_msg_put_profile(struct steme_buf *b, const struct steme_msg_profile *m);
 int steme_msg_get_profile(struct steme_msg_profile *m, const void *p, size_t n);
 
+/* SET: one setting below `_steme/`.  The answer is one put's result. */
+struct steme_msg_set {
+	struct steme_str concept, predicate;
+	struct steme_str value;		/* a JSON scalar; empty: clear it */
+};
+void steme_msg_put_set(struct steme_buf *b, const struct steme_msg_set *m);
+int steme_msg_get_set(struct steme_msg_set *m, const void *p, size_t n);
+
 /* CANCEL: the request to end. */
 void steme_msg_put_cancel(struct steme_buf *b, uint64_t req);
 int steme_msg_get_cancel(uint64_t *req, const void *p, size_t n);

@@ -345,7 +345,7 @@ steme_msg_get_verify(bool *skip_signatures, const void *p, size_t n)
 	return STEME_OK;
 }
 
-/* ---- PROFILE, CANCEL ---- */
+/* ---- PROFILE, SET, CANCEL ---- */
 
 void
 steme_msg_put_profile(struct steme_buf *b, const struct steme_msg_profile *m)
@@ -378,6 +378,29 @@ steme_msg_get_profile(struct steme_msg_profile *m, const void *p, size_t n)
 		return STEME_EPROTO;
 	t.set = set == 1;
 	t.class_ = (enum steme_class)class_;
+	*m = t;
+	return STEME_OK;
+}
+
+void
+steme_msg_put_set(struct steme_buf *b, const struct steme_msg_set *m)
+{
+	steme_wr_str(b, 2, m->concept);
+	steme_wr_str(b, 1, m->predicate);
+	steme_wr_str(b, 4, m->value);
+}
+
+int
+steme_msg_get_set(struct steme_msg_set *m, const void *p, size_t n)
+{
+	struct steme_rd r = steme_rd_from(p, n);
+	struct steme_msg_set t;
+
+	t.concept = steme_rd_str(&r, 2, STEME_CONCEPT_MAX);
+	t.predicate = steme_rd_str(&r, 1, STEME_SEGMENT_MAX);
+	t.value = steme_rd_str(&r, 4, STEME_OBJECT_MAX);
+	if (!steme_rd_done(&r) || t.concept.n == 0 || t.predicate.n == 0)
+		return STEME_EPROTO;
 	*m = t;
 	return STEME_OK;
 }

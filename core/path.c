@@ -192,6 +192,84 @@ steme_concept_check(struct steme_str s, struct steme_why *why)
 	return STEME_OK;
 }
 
+/* ---- names as segments ---- */
+
+static bool
+segment_plain(uint8_t c, size_t at, bool text)
+{
+	if (c <= 0x20 || c == 0x7f || c == '"' || c == '\\' || c == '/' || c == '%')
+		return false;
+	if (at == 0 && (c == '@' || c == '.'))
+		return false;
+	return c < 0x7f || text;
+}
+
+int
+steme_segment_encode(char out[STEME_SEGMENT_MAX + 1], struct steme_str s)
+{
+	static const char hex[] = "0123456789ABCDEF";
+	bool text = steme_text_check(s, NULL) == STEME_OK;
+	size_t n = 0;
+
+	out[0] = '\0';
+	if (s.n == 0 || s.n > STEME_NAME_MAX)
+		return STEME_EINVAL;
+	for (size_t i = 0; i < s.n; i++) {
+		uint8_t c = (uint8_t)s.p[i];
+		bool plain = segment_plain(c, i, text);
+
+		if (n + (plain ? 1 : 3) > STEME_SEGMENT_MAX) {
+			out[0] = '\0';
+			return STEME_ETOOBIG;
+		}
+		if (plain) {
+			out[n++] = (char)c;
+			continue;
+		}
+		out[n++] = '%';
+		out[n++] = hex[c >> 4];
+		out[n++] = hex[c & 15];
+	}
+	out[n] = '\0';
+	return STEME_OK;
+}
+
+static int
+hex_digit(char c)
+{
+	return c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ?
+	    c - 'A' + 10 : -1;
+}
+
+int
+steme_segment_decode(char out[STEME_NAME_MAX + 1], size_t *n, struct steme_str s)
+{
+	char again[STEME_SEGMENT_MAX + 1];
+	struct steme_str name = { out, 0 };
+
+	for (size_t i = 0; i < s.n; i++) {
+		char c = s.p[i];
+
+		if (c == '%') {
+			int hi = s.n - i > 2 ? hex_digit(s.p[i + 1]) : -1;
+			int lo = s.n - i > 2 ? hex_digit(s.p[i + 2]) : -1;
+
+			if (hi < 0 || lo < 0)
+				return STEME_EINVAL;
+			c = (char)(hi << 4 | lo);
+			i += 2;
+		}
+		if (name.n == STEME_NAME_MAX)
+			return STEME_EINVAL;
+		out[name.n++] = c;
+	}
+	out[name.n] = '\0';
+	*n = name.n;
+	/* one spelling only: what else decodes to the same name is somebody's trick */
+	return steme_segment_encode(again, name) == STEME_OK &&
+	    steme_str_eq(steme_str_from(again), s) ? STEME_OK : STEME_EINVAL;
+}
+
 struct steme_str
 steme_concept_first(struct steme_str s, struct steme_str *rest)
 {

@@ -20,6 +20,18 @@ int steme_segment_check(struct steme_str s, struct steme_why *why);
 /* 1 to 32 segments joined by '/', at most 1,024 bytes. */
 int steme_concept_check(struct steme_str s, struct steme_why *why);
 
+/*
+ * Any 1 to 128 bytes as one segment, and back: for names that others choose and that become
+ * part of a concept (`_steme/limits/agents/NAME`).  Blanks, `"`, `\`, `/`, `%`, controls and a
+ * leading `@` or `.` become %XX, and so does every byte over 0x7e unless s is text that a
+ * segment may hold.  The same name always has the same segment, and only one.
+ * STEME_OK; STEME_EINVAL (empty or too long; not what the encoder makes), STEME_ETOOBIG: over
+ * STEME_SEGMENT_MAX as a segment.  out is NUL-terminated.
+ */
+#define STEME_NAME_MAX	128
+int steme_segment_encode(char out[STEME_SEGMENT_MAX + 1], struct steme_str s);
+int steme_segment_decode(char out[STEME_NAME_MAX + 1], size_t *n, struct steme_str s);
+
 /* The first segment; *rest is what follows its '/', or absent at the end. */
 struct steme_str steme_concept_first(struct steme_str s, struct steme_str *rest);
 /* The parent ("a/b" of "a/b/c"); the empty string for a single segment. */

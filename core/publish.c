@@ -69,7 +69,7 @@ steme_publish(struct steme_store *s, const struct steme_commit_item *items, size
 {
 	const struct steme_world *w;
 	struct steme_bounds all;
-	bool global = false;
+	bool global = false, gate = false;
 
 	pthread_mutex_lock(&s->mu);
 	s->counts = s->apply.at.counts;
@@ -91,12 +91,15 @@ steme_publish(struct steme_store *s, const struct steme_commit_item *items, size
 		if (!steme_object_is_global(o))
 			bump_concept(s, w, o->concept);
 		global |= changes_all(s, o);
+		gate |= steme_gate_wants(o);
 	}
 	if (w != NULL)
 		steme_world_put(w);
 	if (global)
 		steme_changes_bump_global(s->changes);
 	steme_changes_bump_any(s->changes);
+	if (gate)
+		steme_gate_load(s->gate, s);
 	if (s->on_commit != NULL)
 		s->on_commit(s->arg, items, n);
 }

@@ -523,6 +523,11 @@ steme_store_rebuild_online(struct steme_store *s, struct steme_why *why)
 	}
 	steme_log_tables_close(on.tables, on.ntables);
 	pthread_mutex_unlock(&s->upkeep_mu);
+	pthread_mutex_lock(&s->mu);
+	s->full_rebuild |= err == STEME_OK;
+	snprintf(s->rebuild_error, sizeof(s->rebuild_error), "%s", err == STEME_OK ? "" :
+	    why->text[0] != '\0' ? why->text : steme_strerror(err));
+	pthread_mutex_unlock(&s->mu);
 	atomic_store(&s->rebuild_permille, 1000);
 	atomic_store(&s->rebuilding, false);
 	if (err == STEME_OK)

@@ -500,7 +500,7 @@ recover_once(struct steme_store *s, const struct steme_store_opts *o,
 
 	if ((err = open_index(s, o, force, &st, why)) != STEME_OK)
 		return err;
-	full = st.rebuild != NULL;
+	s->full_rebuild = full = st.rebuild != NULL;
 	s->applied_gaps = st.gap;
 	if (st.gap)
 		steme_log(STEME_WARN | STEME_LOG_STORAGE, "index: batches after %"

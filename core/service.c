@@ -107,6 +107,9 @@ run(struct steme_service *s, struct steme_request *r, bool inline_)
 	case STEME_MSG_KEYS:
 		steme_svc_keys(s, r);
 		break;
+	case STEME_MSG_SET:
+		steme_svc_set(s, r);
+		break;
 	default:
 		steme_svc_read(s, r);
 		break;
@@ -350,6 +353,7 @@ steme_service_new(struct steme_service **out, const struct steme_service_opts *o
 	s->jobs_end = &s->jobs;
 	s->started_us = steme_mono_us(s->o.clock);
 	MUST(pthread_mutex_init(&s->mu, NULL));
+	MUST(pthread_mutex_init(&s->set_mu, NULL));
 	MUST(pthread_cond_init(&s->jobs_cv, NULL));
 	MUST(sem_init(&s->none_pending, 0, 0));
 	atomic_store(&s->pending, 1);	/* until free */
@@ -390,6 +394,7 @@ steme_service_free(struct steme_service *s)
 			;
 	MUST(sem_destroy(&s->none_pending));
 	MUST(pthread_mutex_destroy(&s->mu));
+	MUST(pthread_mutex_destroy(&s->set_mu));
 	MUST(pthread_cond_destroy(&s->jobs_cv));
 	MUST(pthread_mutex_destroy(&s->feed_mu));
 	MUST(pthread_cond_destroy(&s->feed_cv));

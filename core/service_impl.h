@@ -23,6 +23,7 @@ struct steme_service {
 	struct steme_service_opts o;
 	int64_t started_us;		/* monotonic */
 	pthread_mutex_t mu;		/* leaf: nothing is called while it is held */
+	pthread_mutex_t set_mu;		/* one SET at a time; held while it commits */
 	pthread_cond_t jobs_cv;		/* a job came, or stopping */
 	sem_t none_pending;		/* posted once: pending became 0 */
 	struct steme_request *jobs, **jobs_end;	/* (mu) */
@@ -59,9 +60,19 @@ void steme_svc_end_buf(struct steme_service *s, struct steme_request *r,
 void steme_svc_write(struct steme_service *s, struct steme_request *r, bool inline_);
 void steme_svc_profile(struct steme_service *s, struct steme_request *r);
 void steme_svc_keys(struct steme_service *s, struct steme_request *r);
+void steme_svc_set(struct steme_service *s, struct steme_request *r);
 void steme_svc_read(struct steme_service *s, struct steme_request *r);
 void steme_svc_work(struct steme_service *s, struct steme_request *r);
 void steme_svc_stream(struct steme_service *s, struct steme_request *r);
+/* What steme_svc_read() asks for (service_admin.c): the answer, or STEME_EPROTO. */
+int steme_svc_storage(struct steme_service *s, struct steme_request *r,
+    struct steme_buf *b);
+int steme_svc_index(struct steme_service *s, struct steme_request *r,
+    struct steme_buf *b);
+/* text as a JSON string. */
+void steme_svc_put_string(struct steme_buf *b, const char *text);
+/* Bytes that LevelDB has written for each byte put into the index; 0 before the first. */
+double steme_svc_write_amplification(const struct steme_store_stats *st);
 /* Is this too much for the asker's thread? */
 bool steme_svc_write_is_long(const struct steme_request *r);
 bool steme_svc_read_is_long(const struct steme_request *r);

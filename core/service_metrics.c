@@ -87,6 +87,15 @@ at(const void *p, size_t off)
 	return (double)v;
 }
 
+double
+steme_svc_write_amplification(const struct steme_store_stats *st)
+{
+	double put = (double)st->index.put_bytes;
+
+	/* LevelDB's own log is one of the times */
+	return put == 0 ? 0 : 1 + (double)st->index.compaction_written_bytes / put;
+}
+
 /* Before each exposition. */
 static void
 refresh(void *arg)

@@ -167,15 +167,22 @@ object(struct steme_service *s, struct steme_request *r, struct steme_buf *b,
 
 /* ---- STATUS ---- */
 
-static void
-put_text(struct steme_buf *b, const char *name, const char *text)
+void
+steme_svc_put_string(struct steme_buf *b, const char *text)
 {
 	struct json_object *o = json_object_new_string(text);
 	const char *t = o == NULL ? NULL :
 	    json_object_to_json_string_ext(o, JSON_C_TO_STRING_NOSLASHESCAPE);
 
-	steme_buf_printf(b, "\"%s\":%s", name, t == NULL ? "\"\"" : t);
+	steme_buf_puts(b, t == NULL ? "\"\"" : t);
 	json_object_put(o);
+}
+
+static void
+put_text(struct steme_buf *b, const char *name, const char *text)
+{
+	steme_buf_printf(b, "\"%s\":", name);
+	steme_svc_put_string(b, text);
 }
 
 static void
@@ -287,6 +294,16 @@ put_rest(struct steme_service *s, struct steme_buf *b,
 	steme_buf_puts(b, "}");
 }
 
+/* A cap that is none is null. */
+static void
+put_cap(struct steme_buf *b, const char *name, uint64_t cap)
+{
+	if (cap != 0)
+		U64(b, name, cap);
+	else
+		steme_buf_printf(b, ",\"%s\":null", name);
+}
+
 int
 steme_service_status(struct steme_service *s, struct steme_buf *b)
 {
@@ -304,6 +321,9 @@ steme_service_status(struct steme_service *s, struct steme_buf *b)
 	steme_buf_printf(b, ",\"writes\":{\"state\":\"%s\",",
 	    (unsigned)st.writes < STEME_NELEM(states) ? states[st.writes] : "failed");
 	put_text(b, "reason", st.reason);
+	steme_buf_printf(b, ",\"drained\":%s", st.gate.drained ? "true" : "false");
+	for (int c = 0; c < STEME_NCAPS; c++)
+		put_cap(b, steme_cap_name((enum steme_cap)c), st.gate.cap[c]);
 	steme_buf_puts(b, "}");
 	put_counts(b, &st.counts);
 	put_wal(b, &st.wal);
@@ -349,6 +369,12 @@ steme_svc_read(struct steme_service *s, struct steme_request *r)
 		break;
 	case STEME_MSG_OBJECT:
 		err = object(s, r, &b, &why);
+		break;
+	case STEME_MSG_STORAGE:
+		err = steme_svc_storage(s, r, &b);
+		break;
+	case STEME_MSG_INDEX:
+		err = steme_svc_index(s, r, &b);
 		break;
 	case STEME_MSG_STATUS:
 		err = status(s, r, &b);

@@ -95,7 +95,9 @@ refuse_put(struct steme_put *p, int err, const char *why)
 void
 steme_refuse(struct steme_write *w, int err, const char *why)
 {
-	w->err = steme_fail(&w->why, err, "%s", why);
+	w->err = err;
+	if (why != w->why.text)		/* it may be what intake said */
+		steme_fail(&w->why, err, "%s", why);
 	if (w->has_batch)
 		refuse_put(&w->batch, err, why);
 	for (size_t i = 0; i < w->n; i++)

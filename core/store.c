@@ -84,7 +84,8 @@ steme_store_new(struct steme_store **out, const struct steme_store_opts *o)
 	s->kv_dir = o->kv_dir == NULL ? NULL : strdup(o->kv_dir);
 	s->more_wal_dirs = o->more_wal_dirs == NULL ? NULL :
 	    copy_list(o->more_wal_dirs);
-	if (s->wal_dir == NULL || (o->kv_dir != NULL && s->kv_dir == NULL) ||
+	if (steme_gate_new(&s->gate, o->node_name, s->clock) != STEME_OK ||
+	    s->wal_dir == NULL || (o->kv_dir != NULL && s->kv_dir == NULL) ||
 	    (o->more_wal_dirs != NULL && s->more_wal_dirs == NULL)) {
 		steme_store_free(s);
 		return STEME_ENOMEM;
@@ -105,6 +106,7 @@ steme_store_free(struct steme_store *s)
 	steme_group_free(s->group);
 	steme_group_free(s->logged);
 	steme_globals_free(s->globals);
+	steme_gate_free(s->gate);
 	steme_changes_close(s->changes);
 	free(s->wal_dir);
 	free(s->kv_dir);
@@ -188,6 +190,7 @@ steme_store_open(struct steme_store **out, const struct steme_store_opts *o,
 	s->checkpoint_us = steme_mono_us(s->clock);
 	atomic_store(&s->lsn, s->apply.at.next_lsn - 1);
 	steme_store_count_lost(s);
+	steme_gate_load(s->gate, s);
 	err = STEME_ENOMEM;
 	for (; s->ncommitters < STEME_NELEM(s->committers); s->ncommitters++)
 		if (pthread_create(&s->committers[s->ncommitters], NULL,
@@ -302,6 +305,17 @@ steme_store_index_error(struct steme_store *s, int err, const char *what)
 	return err;
 }
 
+static void
+disk_room(const struct steme_store *s, struct steme_store_stats *out)
+{
+	struct statvfs v;
+
+	if (statvfs(s->kv_dir != NULL ? s->kv_dir : s->wal_dir, &v) != 0)
+		return;
+	out->disk_free = (uint64_t)v.f_bavail * v.f_frsize;
+	out->disk_total = (uint64_t)v.f_blocks * v.f_frsize;
+}
+
 void
 steme_store_stats(struct steme_store *s, struct steme_store_stats *out)
 {
@@ -324,6 +338,8 @@ steme_store_stats(struct steme_store *s, struct steme_store_stats *out)
 	out->sync_count = s->sync_count;
 	out->last_rebuild_us = s->rebuilt.at_us != 0 ? s->rebuilt.at_us :
 	    s->created_us;
+	out->full_rebuild = s->full_rebuild;
+	memcpy(out->rebuild_error, s->rebuild_error, sizeof(out->rebuild_error));
 	pthread_mutex_unlock(&s->mu);
 	out->index_created_us = s->created_us;
 	out->lost_segment_records = atomic_load(&s->lost_records);
@@ -332,6 +348,8 @@ steme_store_stats(struct steme_store *s, struct steme_store_stats *out)
 	out->rebuilding = atomic_load(&s->rebuilding);
 	out->rebuild_permille = atomic_load(&s->rebuild_permille);
 	out->index_error = atomic_load(&s->index_error);
+	disk_room(s, out);
+	steme_gate_state(s->gate, &out->gate);
 }
 
 size_t

@@ -16,6 +16,7 @@
 
 #include "core/changes.h"
 #include "core/clock.h"
+#include "core/gate.h"
 #include "core/index.h"
 #include "core/io.h"
 #include "core/key.h"
@@ -42,6 +43,7 @@ struct steme_store_opts {
 	const struct steme_clock *clock;	/* NULL: steme_clock_system */
 	struct steme_index *index;	/* NULL: LevelDB in kv_dir; else borrowed */
 	struct steme_id operator_;	/* for the genesis of a fresh log; ignored otherwise */
+	const char *node_name;		/* whose drain counts (core/gate.h); NULL: nobody's */
 	uint64_t segment_bytes;		/* 0: 64 MiB */
 	uint32_t group_max_wait_ms;	/* 0: never wait on purpose */
 	uint32_t group_max_bytes;	/* 0: 1 MiB */
@@ -106,8 +108,8 @@ struct steme_write {
 	struct steme_put batch;		/* the batch object and its signature */
 	const struct steme_id *batch_ids;	/* its id list, ascending */
 	size_t nbatch_ids;
-	bool hand_in;			/* client limits and clock apply (not replication) */
-	bool system;			/* may write below _steme/ whatever the key */
+	bool hand_in;			/* client limits, clock and gate apply (not replication) */
+	bool system;			/* may write below _steme/ whatever the key, past the gate */
 	int err;			/* of the commit as a whole */
 	struct steme_why why;
 	void (*done)(struct steme_write *w);	/* called once, by any thread */
@@ -224,6 +226,10 @@ struct steme_store_stats {
 	bool index_error;		/* damage was found; the next start rebuilds */
 	bool rebuilding;
 	unsigned rebuild_permille;
+	bool full_rebuild;		/* the last time the index was made, it was from all of the log */
+	char rebuild_error[512];	/* of the last online rebuild; "": it went well */
+	uint64_t disk_free, disk_total;	/* of the disk with the index; bytes */
+	struct steme_gate_state gate;
 	int64_t sync_us_sum;
 	uint64_t sync_count;
 };

@@ -64,6 +64,7 @@ struct steme_store {
 	uint32_t group_max_wait_ms, group_max_bytes, value_max;
 	size_t write_buffer, block_cache;
 	bool accept_gaps;
+	struct steme_gate *gate;	/* locks itself */
 	void (*progress)(void *arg, const char *what, unsigned permille);
 	void (*on_commit)(void *arg, const struct steme_commit_item *items, size_t n);
 	void (*on_sync)(void *arg, int64_t us);
@@ -115,6 +116,8 @@ struct steme_store {
 	uint64_t sync_count;		/* (mu) */
 	int64_t sync_us_sum;		/* (mu) */
 	struct steme_meta_rebuilt rebuilt;	/* (mu) */
+	bool full_rebuild;		/* (mu) */
+	char rebuild_error[512];	/* (mu) */
 	uint64_t globals_lsn, globals_hlc;	/* (mu) of the newest global looked up */
 
 	/* two: one logs while the other indexes */

@@ -49,6 +49,9 @@ enum steme_msg {
 	STEME_MSG_STOP = 21,		/* admin: end the daemon cleanly */
 	STEME_MSG_NEIGHBOURS = 22,	/* concepts spelled alike, JSON */
 	STEME_MSG_CANCEL = 23,		/* end another request of this connection */
+	STEME_MSG_SET = 24,		/* admin: a setting below _steme/, by the operator's key */
+	STEME_MSG_STORAGE = 25,		/* JSON: files, bytes, compaction */
+	STEME_MSG_INDEX = 26,		/* JSON: is the index being made anew? */
 	STEME_NMSG
 };
 

@@ -170,6 +170,7 @@ open_store(struct daemon *d, struct steme_why *why)
 	struct steme_store_opts o = {
 		.wal_dir = d->in.wal, .kv_dir = d->in.kv,
 		.changes_path = d->in.changes,
+		.node_name = d->conf.node_name,
 		.segment_bytes = (uint64_t)d->conf.segment_mb << 20,
 		.group_max_wait_ms = (uint32_t)d->conf.group_commit_max_wait_ms,
 		.group_max_bytes = (uint32_t)d->conf.group_commit_max_bytes,

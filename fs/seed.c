@@ -2,7 +2,7 @@
 /* seed.c - the operator's first assertions. */
 #include "config.h"
 #include "fs/seed.h"
-#include "core/claim.h"
+#include "core/setting.h"
 
 #include <string.h>
 
@@ -17,34 +17,11 @@ static int
 say(struct seeding *sd, const char *concept, const char *predicate,
     enum steme_type type, const char *value)
 {
-	struct steme_claim c;
-	struct steme_put put = { 0 };
-	struct steme_write w = { .puts = &put, .n = 1, .system = true };
-	struct steme_profile p = { .class_ = STEME_REGULATORY,
-	    .confidence = STEME_ONE };
-	int err;
+	struct steme_setting v = { type, steme_str_from(value) };
+	struct steme_put put;
 
-	steme_claim_init(&c);
-	c.o.kind = STEME_ASSERTION;
-	c.o.concept = steme_str_from(concept);
-	c.o.predicate = steme_str_from(predicate);
-	c.o.type = type;
-	c.o.value = steme_str_from(value);
-	err = steme_claim_sign(&c, sd->op, &p, sd->now_us, sd->why);
-	if (err == STEME_OK) {
-		put.bytes = (struct steme_str){ (const char *)c.bytes.data,
-		    c.bytes.len };
-		put.sigkind = STEME_SIG_OWN;
-		put.sig = c.sig;
-		put.verified = true;
-		err = steme_store_write_wait(sd->s, &w);
-		if (err == STEME_OK)
-			err = put.err;
-		if (err != STEME_OK && sd->why != NULL)
-			*sd->why = w.err != STEME_OK ? w.why : put.why;
-	}
-	steme_claim_fini(&c);
-	return err;
+	return steme_setting_put(sd->s, sd->op, sd->now_us, steme_str_from(concept),
+	    steme_str_from(predicate), &v, &put, sd->why);
 }
 
 static int

@@ -557,6 +557,39 @@ d_profile(const void *p, size_t n)
 }
 
 static int
+d_set(const void *p, size_t n)
+{
+	struct steme_msg_set m;
+
+	return steme_msg_get_set(&m, p, n);
+}
+
+START_TEST(a_setting_comes_back_and_empty_means_clear)
+{
+	struct steme_msg_set m = { STEME_LIT("_steme/limits"),
+	    STEME_LIT("max_writes_per_sec"), STEME_LIT("100") }, g;
+	struct steme_buf b = {0};
+
+	steme_msg_put_set(&b, &m);
+	ck_assert_int_eq(steme_msg_get_set(&g, b.data, b.len), STEME_OK);
+	ck_assert(steme_str_eq(g.concept, m.concept));
+	ck_assert(steme_str_eq(g.predicate, m.predicate));
+	ck_assert(steme_str_eq(g.value, m.value));
+	no_prefix_is_good(&b, d_set);
+	steme_buf_clear(&b);
+	m.value = STEME_LIT("");
+	steme_msg_put_set(&b, &m);
+	ck_assert_int_eq(steme_msg_get_set(&g, b.data, b.len), STEME_OK);
+	ck_assert_uint_eq(g.value.n, 0);
+	steme_buf_clear(&b);
+	m.predicate = STEME_LIT("");
+	steme_msg_put_set(&b, &m);
+	ck_assert_int_eq(d_set(b.data, b.len), STEME_EPROTO);
+	steme_buf_fini(&b);
+}
+END_TEST
+
+static int
 d_verify(const void *p, size_t n)
 {
 	bool skip;
@@ -651,6 +684,7 @@ suite(void)
 	tcase_add_test(t, records_come_back);
 	tcase_add_test(t, work_comes_back);
 	tcase_add_test(t, profile_verify_and_cancel_come_back);
+	tcase_add_test(t, a_setting_comes_back_and_empty_means_clear);
 	tcase_add_test(t, an_error_comes_back_with_its_sentence);
 	suite_add_tcase(s, t);
 	return s;

@@ -217,6 +217,67 @@ START_TEST(a_quote_is_short_and_printable)
 }
 END_TEST
 
+START_TEST(any_name_becomes_one_segment_and_comes_back)
+{
+	static const struct { const char *name, *segment; } cases[] = {
+		{ "d5bf4a3f", "d5bf4a3f" }, { "a/b", "a%2Fb" }, { "50%", "50%25" },
+		{ "@x", "%40x" }, { "x@y", "x@y" }, { ".", "%2E" }, { "..", "%2E." },
+		{ "a b\"\\", "a%20b%22%5C" }, { "caf\xc3\xa9", "caf\xc3\xa9" },
+		{ "\xff\xc3", "%FF%C3" }, { "\n", "%0A" }, { "\x7f", "%7F" },
+	};
+	char segment[STEME_SEGMENT_MAX + 1], name[STEME_NAME_MAX + 1], rnd[STEME_NAME_MAX];
+	size_t n;
+
+	for (size_t i = 0; i < STEME_NELEM(cases); i++) {
+		ck_assert_int_eq(steme_segment_encode(segment,
+		    steme_str_from(cases[i].name)), STEME_OK);
+		ck_assert_str_eq(segment, cases[i].segment);
+		ck_assert_int_eq(steme_segment_check(steme_str_from(segment), NULL),
+		    STEME_OK);
+		ck_assert_int_eq(steme_segment_decode(name, &n,
+		    steme_str_from(segment)), STEME_OK);
+		ck_assert_str_eq(name, cases[i].name);
+	}
+	srandom(2);
+	for (int i = 0; i < 100000; i++) {
+		struct steme_str s = { rnd, 1 + (size_t)random() % 80 };
+
+		for (size_t k = 0; k < s.n; k++)
+			rnd[k] = (char)(random() % 3 == 0 ? random() : 'a');
+		ck_assert_int_eq(steme_segment_encode(segment, s), STEME_OK);
+		ck_assert_int_eq(steme_segment_check(steme_str_from(segment), NULL),
+		    STEME_OK);
+		ck_assert_int_eq(steme_segment_decode(name, &n,
+		    steme_str_from(segment)), STEME_OK);
+		ck_assert(steme_str_eq(s, (struct steme_str){ name, n }));
+	}
+}
+END_TEST
+
+START_TEST(a_name_has_one_segment_only)
+{
+	static const char *const bad[] = { "", "%", "%2", "%2f", "%41", "a/b", "%GG",
+	    "a b", "@x", "." };
+	char segment[STEME_SEGMENT_MAX + 1], name[STEME_NAME_MAX + 1], longer[129];
+	size_t n;
+
+	for (size_t i = 0; i < STEME_NELEM(bad); i++)
+		ck_assert_msg(steme_segment_decode(name, &n, steme_str_from(bad[i])) ==
+		    STEME_EINVAL, "%s", bad[i]);
+	memset(longer, '/', sizeof(longer));
+	ck_assert_int_eq(steme_segment_encode(segment, STEME_LIT("")), STEME_EINVAL);
+	ck_assert_int_eq(steme_segment_encode(segment,
+	    (struct steme_str){ longer, 129 }), STEME_EINVAL);
+	ck_assert_int_eq(steme_segment_encode(segment,
+	    (struct steme_str){ longer, 128 }), STEME_ETOOBIG);
+	ck_assert_int_eq(steme_segment_encode(segment,
+	    (struct steme_str){ longer, 85 }), STEME_OK);
+	memset(longer, 'x', sizeof(longer));
+	ck_assert_int_eq(steme_segment_decode(name, &n,
+	    (struct steme_str){ longer, 129 }), STEME_EINVAL);
+}
+END_TEST
+
 static Suite *
 suite(void)
 {
@@ -232,6 +293,8 @@ suite(void)
 	tcase_add_test(t,
 	    a_scheme_form_may_not_break_the_rules_of_a_concept);
 	tcase_add_test(t, a_quote_is_short_and_printable);
+	tcase_add_test(t, any_name_becomes_one_segment_and_comes_back);
+	tcase_add_test(t, a_name_has_one_segment_only);
 	suite_add_tcase(s, t);
 	return s;
 }

@@ -34,7 +34,7 @@ START_TEST(each_message_needs_its_role)
 	struct steme_why why;
 	struct ask a;
 
-	for (unsigned t = STEME_MSG_PING; t < STEME_MSG_CANCEL; t++) {
+	for (unsigned t = STEME_MSG_PING; t < STEME_NMSG; t++) {
 		enum steme_role need = steme_msg_role(t);
 
 		if (need == STEME_ROLE_READER)
@@ -72,7 +72,9 @@ START_TEST(a_malformed_payload_is_refused_by_every_message)
 	struct ask a;
 	int err;
 
-	for (unsigned t = STEME_MSG_PING + 1; t < STEME_MSG_CANCEL; t++) {
+	for (unsigned t = STEME_MSG_PING + 1; t < STEME_NMSG; t++) {
+		if (t == STEME_MSG_CANCEL)
+			continue;	/* the socket's, not the service's */
 		err = ask(&G, &a, STEME_ROLE_ADMIN, t, "\xff\xff\xff", 3, NULL);
 		ck_assert_msg(err == STEME_EPROTO, "%s: %d", steme_msg_name(t), err);
 		ask_fini(&a);

@@ -261,6 +261,12 @@ check_service_SOURCES = %D%/check_service.c %D%/faultio.c
 check_service_CPPFLAGS = $(CHECK_CPPFLAGS)
 check_service_LDADD = $(STORE_TEST_LIBS)
 
+check_PROGRAMS += check_admin
+TESTS += check_admin
+check_admin_SOURCES = %D%/check_admin.c %D%/faultio.c
+check_admin_CPPFLAGS = $(CHECK_CPPFLAGS)
+check_admin_LDADD = $(STORE_TEST_LIBS)
+
 EXTRA_DIST += %D%/ctl_util.h %D%/fake_daemon.h
 check_PROGRAMS += check_ctl check_ctl_load
 TESTS += check_ctl check_ctl_load

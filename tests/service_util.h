@@ -6,7 +6,9 @@
 #include "core/service.h"
 #include "tests/store_util.h"
 
+#include <errno.h>
 #include <json-c/json.h>
+#include <sys/stat.h>
 
 /* Define as true for a log in memory, too. */
 #ifndef RIG_IN_MEMORY
@@ -54,6 +56,22 @@ rig_commit(void *arg, const struct steme_commit_item *items, size_t n)
 		steme_service_kick(svc);
 }
 
+/* The store's operator key, where the daemon keeps it. */
+static inline void
+rig_operator(struct rig *r)
+{
+	char path[128], pem[STEME_KEY_PEM_MAX];
+	FILE *f;
+
+	ck_assert(mkdir(r->keys, 0700) == 0 || errno == EEXIST);
+	snprintf(path, sizeof(path), "%s/operator.pem", r->keys);
+	umask(077);
+	ck_assert_ptr_nonnull(f = fopen(path, "w"));
+	steme_key_pem(pem, &r->p.op);
+	ck_assert_int_ge(fputs(pem, f), 0);
+	ck_assert_int_eq(fclose(f), 0);
+}
+
 static inline void
 rig_open(struct rig *r)
 {
@@ -66,10 +84,12 @@ rig_open(struct rig *r)
 	place_make(&r->p, true, RIG_IN_MEMORY);
 	key_of(&r->ann, 1);
 	key_of(&r->bob, 2);
+	r->p.o.node_name = "n1";
 	r->p.o.on_commit = rig_commit;
 	r->p.o.arg = r;
 	r->s = place_open(&r->p);
 	snprintf(r->keys, sizeof(r->keys), "%s/keys", r->p.dir);
+	rig_operator(r);
 	ck_assert_int_eq(steme_keyring_open(&r->k, r->keys, &why), STEME_OK);
 	ck_assert_int_eq(steme_views_new(&r->v, r->s, 1 << 20), STEME_OK);
 	ck_assert_int_eq(steme_metrics_new(&r->m), STEME_OK);

@@ -130,6 +130,7 @@ fuzz_small(unsigned kind, const uint8_t *p, size_t n)
 		struct steme_msg_log log;
 		struct steme_msg_work work;
 		struct steme_msg_profile profile;
+		struct steme_msg_set set;
 		struct steme_why why;
 		struct steme_id id;
 		uint64_t req;
@@ -149,6 +150,8 @@ fuzz_small(unsigned kind, const uint8_t *p, size_t n)
 	else if (kind == STEME_MSG_PROFILE &&
 	    steme_msg_get_profile(&u.profile, p, n) == 0)
 		steme_msg_put_profile(&b, &u.profile);
+	else if (kind == STEME_MSG_SET && steme_msg_get_set(&u.set, p, n) == 0)
+		steme_msg_put_set(&b, &u.set);
 	else if (kind == STEME_MSG_OBJECT &&
 	    steme_msg_get_object(&want, &u.id, p, n) == 0)
 		steme_msg_put_object(&b, want, &u.id);
