@@ -18,6 +18,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +27,8 @@
 #include <unistd.h>
 
 #define MORE_MAX	64
+#define REBUILD_BUFFER	(64u << 20)	/* of the index: half as many tables to merge */
+#define REBUILD_PAD	(4 << 20)
 
 struct offline {
 	const char *dir, *wal, *kv;
@@ -231,6 +234,13 @@ rebuild(struct offline *o)
 	uint64_t us = 0;
 	int err;
 
+	/*
+	 * LevelDB's memtables grow by 4 KiB.  An arena of a thread grows by as much, an
+	 * mprotect() each time, which stops the other threads: so one arena, in steps.
+	 */
+	mallopt(M_ARENA_MAX, 1);
+	mallopt(M_TOP_PAD, REBUILD_PAD);
+	so.write_buffer = REBUILD_BUFFER;
 	out_bar_init(&o->bar, isatty(STDERR_FILENO), 0, "rebuilding");
 	if (o->in.dir[0] != '\0' && is_there(o->kv)) {
 		err = rebuild_beside(o, &so);
