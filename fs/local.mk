@@ -4,6 +4,7 @@ sbin_PROGRAMS += stemefs
 stemefs_CPPFLAGS = $(AM_CPPFLAGS) $(FUSE_CFLAGS) $(SODIUM_CFLAGS) $(JSONC_CFLAGS) $(SYSTEMD_CFLAGS)
 stemefs_LDADD = $(STORE_LIBS) $(FUSE_LIBS) $(SYSTEMD_LIBS)
 stemefs_SOURCES = %D%/main.c %D%/seed.c %D%/seed.h
+stemefs_SOURCES += %D%/memory.c %D%/memory.h
 
 # --- mount
 stemefs_SOURCES += %D%/mount.c %D%/mount.h %D%/fs.h %D%/ops.c %D%/attr.c

@@ -12,13 +12,13 @@
 #include "core/log.h"
 #include "core/service.h"
 #include "fs/ctl.h"
+#include "fs/memory.h"
 #include "fs/mount.h"
 #include "fs/seed.h"
 #include "fs/watchdog.h"
 
 #include <getopt.h>
 #include <limits.h>
-#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -33,6 +33,8 @@
 #endif
 
 #define NAME	"stemefs"
+#define BEATS_TICK	10
+#define BEATS_MEMORY	50
 
 struct daemon {
 	struct steme_instance in;
@@ -357,8 +359,10 @@ run(struct daemon *d, const sigset_t *set)
 	for (;;) {
 		steme_changes_heartbeat(steme_store_changes(d->store),
 		    steme_mono_us(&steme_clock_system));
-		if (beats++ % 10 == 0 && !tick(d, &status))
+		if (beats % BEATS_TICK == 0 && !tick(d, &status))
 			break;
+		if (++beats % BEATS_MEMORY == 0)
+			fs_memory_give_back();
 		sig = sigtimedwait(set, NULL, &beat);
 		if (sig == SIGTERM || sig == SIGINT || atomic_load(&d->stop))
 			break;
@@ -502,8 +506,6 @@ raise_limits(void)
 		rl.rlim_cur = rl.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &rl);
 	}
-	/* few arenas: memory that many threads free comes back */
-	mallopt(M_ARENA_MAX, 4);
 }
 
 /* Takes our own record away, not that of a daemon that was faster. */
@@ -535,6 +537,7 @@ main(int argc, char **argv)
 	}
 	block_signals(&set);
 	raise_limits();
+	fs_memory_init();
 	if (err == STEME_OK)
 		err = start(&d, &why);
 	if (err == STEME_OK) {

@@ -297,6 +297,12 @@ check_node_CPPFLAGS = $(CHECK_CPPFLAGS)
 check_node_LDADD = $(BASE_TEST_LIBS)
 THREAD_CHECKS += check_node
 
+check_PROGRAMS += check_memory
+TESTS += check_memory
+check_memory_SOURCES = %D%/check_memory.c fs/memory.c fs/memory.h
+check_memory_CPPFLAGS = $(CHECK_CPPFLAGS)
+check_memory_LDADD = $(BASE_TEST_LIBS)
+
 MOUNT_TESTS = %D%/e2e/t-mount-tree.sh %D%/e2e/t-mount-tools.sh %D%/e2e/t-mount-users.sh %D%/e2e/t-faults.sh
 dist_check_SCRIPTS += $(MOUNT_TESTS)
 TESTS += $(MOUNT_TESTS)
