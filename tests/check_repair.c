@@ -376,28 +376,34 @@ START_TEST(a_store_whose_first_record_is_lost_gets_a_new_identity)
 }
 END_TEST
 
-/* Stopped before any call that changes something; the power goes, or does not. */
+/*
+ * Stopped before any call that changes something; the power goes, or does not; and nobody
+ * has an index that could hide that the log lost its end.
+ */
 START_TEST(a_repair_that_is_interrupted_is_done_by_the_next_one)
 {
 	struct steme_repair_report r;
 	unsigned last = newest(), stops = 0;
 	uint8_t *good[SEGMENTS + 1] = { NULL };
 	size_t len[SEGMENTS + 1] = { 0 };
-	bool done = false;
+	bool done = false, bare = _i >= 3;
 
 	for (unsigned i = 1; i <= last; i++)
 		good[i] = faultio_get(P.fio, segment(i, ""), &len[i]);
 	for (unsigned long at = 1; !done; at++) {
 		restore(good, len, last);
 		lose_index();
-		ck_assert_int_eq(open_err(), STEME_OK);
+		if (!bare)
+			ck_assert_int_eq(open_err(), STEME_OK);
+		P.o.accept_gaps = bare;
 		faultio_flip(P.fio, segment(2, ""), last_group(2) + 150, 1);
 		faultio_fail(P.fio, FIO_CHANGES, at, STEME_EIO, 0, true);
 		done = repair(&r) == STEME_OK && !faultio_failed(P.fio);
-		faultio_crash(P.fio, (enum faultio_crash)_i, (unsigned)at);
+		faultio_crash(P.fio, (enum faultio_crash)(_i % 3), (unsigned)at);
 		stops += !done;
 		must_repair();
-		ck_assert_uint_eq(count_good(), nids);
+		P.o.accept_gaps = false;
+		ck_assert_uint_eq(count_good(), bare ? nids - 1 : nids);
 	}
 	ck_assert_uint_gt(stops, 20);
 	for (unsigned i = 1; i <= last; i++)
@@ -450,7 +456,7 @@ suite(void)
 	tcase_add_loop_test(t, a_store_whose_first_record_is_lost_gets_a_new_identity,
 	    0, 2);
 	tcase_add_loop_test(t, a_repair_that_is_interrupted_is_done_by_the_next_one,
-	    FIO_KILLED, FIO_SOME + 1);
+	    0, 6);
 	tcase_add_test(t, a_full_disk_leaves_the_log_as_it_was);
 	tcase_add_test(t, a_running_daemon_is_not_disturbed);
 	suite_add_tcase(s, t);
