@@ -76,6 +76,7 @@ struct api {
 	bool stopping;			/* (mu) nothing is suspended from now on */
 	bool sweeping;
 	_Atomic bool ending;		/* losing the daemon is no news */
+	_Atomic unsigned bulk_uploads;	/* under way: bulk.h */
 	pthread_t sweeper;
 };
 

@@ -40,6 +40,9 @@ struct group {
  */
 struct bulk {
 	struct api_request *r;
+	struct api *api;		/* outlives the request */
+	bool counted;			/* among api->bulk_uploads */
+	char busy_why[160];
 	pthread_mutex_t mu;		/* above api.mu */
 	unsigned inflight;		/* (mu) groups */
 	unsigned wake_at;		/* (mu) */

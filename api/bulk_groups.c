@@ -38,6 +38,8 @@ destroy(struct bulk *k)
 		inflateEnd(&k->z);
 	if (k->spool >= 0)
 		close(k->spool);
+	if (k->counted)
+		atomic_fetch_sub(&k->api->bulk_uploads, 1);
 	steme_buf_fini(&k->line);
 	steme_buf_fini(&k->out);
 	pthread_mutex_destroy(&k->mu);

@@ -10,8 +10,9 @@
 #include "config.h"
 #include "api/bulk.h"
 
-#include <string.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <strings.h>
 
 #define LINE_MAX_	(2 << 20)
@@ -114,6 +115,23 @@ inflate_some(struct bulk *k, const char *data, size_t n)
 	return n - k->z.avail_in;
 }
 
+/* Takes one of the places there are, until all groups are answered. */
+static void
+count(struct bulk *k)
+{
+	unsigned most = (unsigned)k->api->conf.max_bulk_uploads;
+
+	k->counted = true;
+	if (atomic_fetch_add(&k->api->bulk_uploads, 1) < most)
+		return;
+	k->counted = false;
+	atomic_fetch_sub(&k->api->bulk_uploads, 1);
+	snprintf(k->busy_why, sizeof(k->busy_why), "%u uploads are under way, as many as "
+	    "[api] max_bulk_uploads allows; nothing was stored, send it again later",
+	    most);
+	api_bulk_fail(k, 503, "busy", k->busy_why);
+}
+
 static struct bulk *
 bulk_of(struct api_request *r)
 {
@@ -123,6 +141,7 @@ bulk_of(struct api_request *r)
 	if (k != NULL || (k = calloc(1, sizeof(*k))) == NULL)
 		return k;
 	k->r = r;
+	k->api = r->api;
 	k->spool = -1;
 	k->local = 1;
 	k->z_ended = true;
@@ -134,6 +153,8 @@ bulk_of(struct api_request *r)
 	r->free_state = api_bulk_free;
 	if (!steme_aclient_up(r->api->client))
 		api_bulk_fail(k, 503, "daemon-unreachable", api_why_of(STEME_ECONN));
+	else
+		count(k);
 	if (enc == NULL || strcasecmp(enc, "identity") == 0)
 		return k;
 	if (strcasecmp(enc, "gzip") != 0 && strcasecmp(enc, "x-gzip") != 0)
