@@ -11,6 +11,7 @@
 #define STEME_API_API_H
 
 #include "api/auth.h"
+#include "api/note.h"
 #include "core/changes.h"
 #include "core/client_async.h"
 #include "core/conf.h"
@@ -27,6 +28,7 @@ struct api;
 struct api_route;
 struct api_request;
 struct api_hot;
+struct api_guard;
 
 /* One listening socket with its libmicrohttpd thread. */
 struct api_listener {
@@ -63,10 +65,9 @@ struct api {
 	unsigned nlisteners;
 	int64_t start_us;
 	_Atomic(struct steme_changes *) changes;	/* NULL until the daemon was seen */
+	struct api_guard *guard;
 	/* metrics */
-	struct steme_family *http_requests, *http_duration;
-	struct steme_series *up, *query_total, *query_latency, *query_duration;
-	struct steme_series *query_timeouts, *hot_hits, *hot_misses;
+	struct steme_series *up, *hot_hits, *hot_misses;
 	struct steme_series *slow_cut, *connections;
 	/* connections: listen.c; suspended requests: server.c */
 	pthread_mutex_t mu;		/* leaf */
@@ -114,6 +115,7 @@ struct api_request {
 	struct steme_str hot_concept;
 	bool hot_any, hot_ok;
 	struct steme_stamp stamp;
+	struct api_note note;		/* of the guards: guard.h */
 	/* the answer as queued, for metrics and the log */
 	unsigned status;
 	bool queued;

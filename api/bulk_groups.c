@@ -2,6 +2,7 @@
 /* bulk_groups.c - groups of lines on their way to the daemon, and their results. */
 #include "config.h"
 #include "api/bulk.h"
+#include "api/guard.h"
 
 #include <fcntl.h>
 #include <json-c/json.h>
@@ -108,6 +109,7 @@ put_result(struct bulk *k, const struct steme_msg_put_result *m)
 		return;
 	}
 	snprintf(why, sizeof(why), "%.*s", STEME_STR(m->why));
+	api_guard_line_failed(k->r, m->err, why);
 	s = refusal(m->err, why[0] != '\0' ? why : steme_strerror(m->err));
 	steme_buf_puts(&k->out, s == NULL ? "{\"error\":\"no memory\"}" : s);
 	steme_buf_putc(&k->out, '\n');

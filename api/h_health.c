@@ -2,9 +2,11 @@
 /* h_health.c - health, readiness, metrics. */
 #include "config.h"
 #include "api/api.h"
+#include "api/guard.h"
 
 #include <json-c/json.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define PATIENCE_MS	3000	/* a prober waits about that long */
@@ -142,13 +144,31 @@ next_block(struct steme_str *text, struct block *b)
 	return true;
 }
 
-static bool
-find_block(struct steme_str text, struct steme_str name, struct block *b)
+/* All families of a text; the caller frees.  *n: how many. */
+static struct block *
+all_blocks(struct steme_str text, size_t *n)
 {
-	while (next_block(&text, b))
-		if (steme_str_eq(b->name, name))
-			return true;
-	return false;
+	struct block *v = NULL, *more, b;
+	size_t room = 0;
+
+	for (*n = 0; next_block(&text, &b); v[(*n)++] = b) {
+		if (*n < room)
+			continue;
+		room = room == 0 ? 64 : room * 2;
+		if ((more = realloc(v, room * sizeof(*v))) == NULL)
+			break;
+		v = more;
+	}
+	return v;
+}
+
+static const struct block *
+find_block(const struct block *v, size_t n, struct steme_str name)
+{
+	for (size_t i = 0; i < n; i++)
+		if (steme_str_eq(v[i].name, name))
+			return &v[i];
+	return NULL;
 }
 
 /*
@@ -158,18 +178,20 @@ find_block(struct steme_str text, struct steme_str name, struct block *b)
 static void
 merge(struct steme_buf *out, struct steme_str theirs, struct steme_str ours)
 {
-	struct steme_str t = theirs;
-	struct block b, same;
+	size_t nt, no;
+	struct block *t = all_blocks(theirs, &nt), *o = all_blocks(ours, &no);
+	const struct block *same;
 
-	while (next_block(&t, &b)) {
-		steme_buf_put(out, b.all.p, b.all.n);
-		if (find_block(ours, b.name, &same))
-			steme_buf_put(out, same.samples.p, same.samples.n);
+	for (size_t i = 0; i < nt; i++) {
+		steme_buf_put(out, t[i].all.p, t[i].all.n);
+		if ((same = find_block(o, no, t[i].name)) != NULL)
+			steme_buf_put(out, same->samples.p, same->samples.n);
 	}
-	t = ours;
-	while (next_block(&t, &b))
-		if (!find_block(theirs, b.name, &same))
-			steme_buf_put(out, b.all.p, b.all.n);
+	for (size_t i = 0; i < no; i++)
+		if (find_block(t, nt, o[i].name) == NULL)
+			steme_buf_put(out, o[i].all.p, o[i].all.n);
+	free(t);
+	free(o);
 }
 
 /* Without the daemon only the sidecar's. */
@@ -184,6 +206,7 @@ reply_metrics(struct api_request *r)
 		r->answer.len = 0;
 	merge(&b, (struct steme_str){ (const char *)r->answer.data, r->answer.len },
 	    (struct steme_str){ (const char *)own.data, own.len });
+	api_meter_comments(r->api->guard->meter, &b);
 	api_reply_buf(r, 200, "text/plain; version=0.0.4; charset=utf-8", &b);
 	steme_buf_fini(&own);
 	steme_buf_fini(&b);

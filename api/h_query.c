@@ -2,6 +2,7 @@
 /* h_query.c - /v1/query, /v1/history, /v1/objects. */
 #include "config.h"
 #include "api/api.h"
+#include "api/guard.h"
 #include "core/jsonin.h"
 #include "core/path.h"
 #include "core/util.h"
@@ -226,6 +227,7 @@ ask_query(struct api_request *r, enum steme_msg type)
 		api_problem_err(r, p.err, p.why.text);
 		return;
 	}
+	api_guard_concept(r, q.concept);
 	stamp(r, &q);
 	steme_msg_put_query(&b, &q);
 	if (steme_buf_err(&b) == STEME_OK)

@@ -8,6 +8,7 @@
  */
 #include "config.h"
 #include "api/api.h"
+#include "api/guard.h"
 #include "core/clock.h"
 #include "core/util.h"
 
@@ -31,7 +32,7 @@ struct answer {
 };
 
 struct api_hot {
-	pthread_mutex_t mu;		/* leaf; guards all below */
+	pthread_mutex_t mu;		/* above the meter's; guards all below */
 	struct answer **buckets;
 	size_t nbuckets, n;		/* a power of two; answers */
 	size_t size, limit;		/* bytes */
@@ -184,6 +185,9 @@ api_hot_reply(struct api_request *r)
 			unlist_locked(h, *at);
 			list_newest_locked(h, *at);
 		}
+		if (!(*at)->any)
+			api_guard_concept(r, (struct steme_str){
+			    (*at)->text + (*at)->nuri, (*at)->nconcept });
 		/* queued under the lock: another thread may drop it at once */
 		api_queue_kept(r, (*at)->resp);
 	} else if (*at != NULL) {

@@ -5,6 +5,9 @@ stemedb_api_CPPFLAGS = $(AM_CPPFLAGS) $(MHD_CFLAGS) $(SODIUM_CFLAGS) $(JSONC_CFL
 stemedb_api_LDADD = $(BASE_LIBS) $(MHD_LIBS) $(ZLIB_LIBS) $(SYSTEMD_LIBS)
 stemedb_api_SOURCES = %D%/main.c %D%/api.h %D%/server.c %D%/listen.c %D%/route.c %D%/reply.c
 stemedb_api_SOURCES += %D%/access.c %D%/hot.c
+# guards: metrics, request log, limits, breakers, slow requests, audit
+stemedb_api_SOURCES += %D%/note.h %D%/guard.h %D%/guard.c %D%/reqlog.c
+stemedb_api_SOURCES += %D%/meter.c %D%/meter.h %D%/hotpaths.c %D%/hotpaths.h
 stemedb_api_SOURCES += %D%/h_query.c %D%/h_assert.c %D%/h_bulk.c %D%/bulk_groups.c %D%/bulk.h %D%/h_health.c
 
 # Files within the program (api/files.h).

@@ -5,6 +5,7 @@
  */
 #include "config.h"
 #include "api/api.h"
+#include "api/guard.h"
 #include "core/clock.h"
 #include "core/log.h"
 #include "core/sign.h"
@@ -78,32 +79,12 @@ static void
 make_metrics(struct api *a)
 {
 	struct steme_metrics *m = a->metrics;
-	struct steme_family *f;
 
 	steme_process_metrics(m, NULL);
 	a->up = steme_series0(steme_family(m, STEME_GAUGE, "stemedb_up",
 	    "1 while the daemon answers.", NULL));
 	steme_set(steme_series(steme_family(m, STEME_GAUGE, "stemedb_build_info",
 	    "Always 1; the version is the label.", "version"), PACKAGE_VERSION), 1);
-	f = steme_family(m, STEME_COUNTER, "stemedb_query_total",
-	    "Queries answered by this node, whatever their status.", "node");
-	a->query_total = steme_series(f, a->conf.node_name);
-	a->query_latency = steme_series0(steme_family(m, STEME_SUMMARY,
-	    "stemedb_query_latency_seconds",
-	    "Time to answer a query; quantiles over five minutes.", NULL));
-	a->query_duration = steme_series0(steme_family(m, STEME_HISTOGRAM,
-	    "stemedb_query_duration_seconds", "Time to answer a query.", NULL));
-	a->query_timeouts = steme_series0(steme_family(m, STEME_COUNTER,
-	    "stemedb_query_timeout_total",
-	    "Queries that passed request_timeout_seconds.", NULL));
-	a->http_requests = steme_family(m, STEME_COUNTER,
-	    "stemedb_http_requests_total", "HTTP requests answered.",
-	    "status,path,agent");
-	steme_series(a->http_requests, "200", "/v1/query", "-");
-	a->http_duration = steme_family(m, STEME_HISTOGRAM,
-	    "stemedb_http_request_duration_seconds", "Time to answer a request.",
-	    "path");
-	steme_series(a->http_duration, "/v1/query");
 	a->hot_hits = steme_series0(steme_family(m, STEME_COUNTER,
 	    "stemedb_http_hot_hits_total",
 	    "Answers given again without asking the daemon.", NULL));
@@ -248,6 +229,8 @@ start(struct api *a, struct steme_why *why)
 	    (err = steme_metrics_new(&a->metrics)) != STEME_OK)
 		return err;
 	make_metrics(a);
+	if ((a->guard = api_guard_new(a)) == NULL)
+		return STEME_ENOMEM;
 	if ((err = steme_instance_make(&a->in, why)) != STEME_OK ||
 	    (err = steme_aclient_new(&a->client, &co, why)) != STEME_OK ||
 	    (err = api_server_start(a, why)) != STEME_OK)
@@ -341,6 +324,7 @@ main(int argc, char **argv)
 	steme_changes_close(atomic_load(&a.changes));
 	for (unsigned i = 0; i < 64; i++)
 		steme_changes_close(retired[i]);
+	api_guard_free(a.guard);
 	steme_metrics_free(a.metrics);
 	steme_pid_remove(&a.in, NAME);
 	steme_log(STEME_INFO, "stemedb-api ended");

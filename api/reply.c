@@ -2,6 +2,7 @@
 /* reply.c - answers: bodies, problems, statuses of our errors. */
 #include "config.h"
 #include "api/api.h"
+#include "api/guard.h"
 #include "core/clock.h"
 #include "core/path.h"
 
@@ -269,6 +270,7 @@ api_problem(struct api_request *r, unsigned status, const char *kind,
 	vsnprintf(detail, sizeof(detail), fmt, ap);
 	va_end(ap);
 	api_make_utf8(detail);
+	api_guard_problem(r, status, kind, detail);
 	snprintf(type, sizeof(type), "urn:stemedb:problem:%s", kind);
 	json_object_object_add(o, "type", json_object_new_string(type));
 	json_object_object_add(o, "title", json_object_new_string(title_of(status)));
@@ -291,6 +293,7 @@ api_problem(struct api_request *r, unsigned status, const char *kind,
 void
 api_problem_err(struct api_request *r, int err, const char *why)
 {
+	r->note.err = err;
 	api_problem(r, api_status_of(err), api_kind_of(err), "%s",
 	    why != NULL && why[0] != '\0' ? why : steme_strerror(err));
 }

@@ -9,6 +9,7 @@
  */
 #include "config.h"
 #include "api/api.h"
+#include "api/guard.h"
 #include "core/clock.h"
 #include "core/util.h"
 
@@ -130,6 +131,8 @@ api_request_free(struct api_request *r)
 		r->free_state(r->state);
 	steme_buf_fini(&r->body);
 	steme_buf_fini(&r->answer);
+	free(r->note.why);
+	free(r->note.running.about);
 	free(r->uri);
 	free(r);
 }
@@ -163,27 +166,6 @@ api_on_uri(void *cls, const char *uri, struct MHD_Connection *c)
 	return r;
 }
 
-/* Only now, so that a request which was never answered counts for nothing. */
-static void
-measure(struct api_request *r)
-{
-	const char *path = r->route == NULL ? "other" : r->route->label;
-	struct api *a = r->api;
-	double s = (double)(r->queued_us - r->start_us) / 1e6;
-	char status[8];
-
-	snprintf(status, sizeof(status), "%u", r->status);
-	steme_add(steme_series(a->http_requests, status, path, "-"), 1);
-	steme_observe(steme_series(a->http_duration, path), s);
-	if (r->route != NULL && r->route->is_query) {
-		steme_add(a->query_total, 1);
-		steme_observe(a->query_latency, s);
-		steme_observe(a->query_duration, s);
-		if (r->status == 504)
-			steme_add(a->query_timeouts, 1);
-	}
-}
-
 void
 api_on_completed(void *cls, struct MHD_Connection *c, void **ctx,
     enum MHD_RequestTerminationCode code)
@@ -195,8 +177,9 @@ api_on_completed(void *cls, struct MHD_Connection *c, void **ctx,
 	(void)code;
 	if (r == NULL)
 		return;
-	if (r->api != NULL && r->queued)
-		measure(r);
+	/* only now, so that a request which was never answered counts for nothing */
+	if (r->api != NULL)
+		api_guard_done(r);
 	api_conn_step(r->conn, API_WAITING_NEXT);
 	if (r->conn->pending == r)
 		r->conn->pending = NULL;
@@ -291,6 +274,7 @@ begin(struct api_request *r, struct api_listener *l, const char *method,
 	r->listener = l;
 	r->api = l->api;
 	r->start_us = mono();
+	r->note.shard = -1;
 	snprintf(r->method, sizeof(r->method), "%s", method);
 	steme_buf_init(&r->body, (size_t)l->api->conf.max_body_bytes);
 	r->route = api_route_find(r, allow);

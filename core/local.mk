@@ -21,6 +21,7 @@ libsteme_base_a_SOURCES += %D%/clock.c %D%/clock.h %D%/log.c %D%/log.h
 
 # --- base: objects, hashing, keys
 libsteme_base_a_SOURCES += %D%/str.h %D%/hash.c %D%/hash.h
+libsteme_base_a_SOURCES += %D%/htab.c %D%/htab.h
 libsteme_base_a_SOURCES += %D%/timefmt.c %D%/timefmt.h
 libsteme_base_a_SOURCES += %D%/number.c %D%/number.h
 libsteme_base_a_SOURCES += %D%/path.c %D%/path.h
@@ -87,7 +88,6 @@ libsteme_base_a_SOURCES += %D%/changes.c %D%/changes.h
 # --- store: lenses
 libsteme_base_a_SOURCES += %D%/record.c %D%/record.h %D%/wal_type.h
 libsteme_store_a_SOURCES += %D%/fixed.c %D%/fixed.h
-libsteme_store_a_SOURCES += %D%/htab.c %D%/htab.h
 libsteme_store_a_SOURCES += %D%/world.c %D%/world.h %D%/world_impl.h
 libsteme_store_a_SOURCES += %D%/world_globals.c %D%/world_set.c
 libsteme_store_a_SOURCES += %D%/world_settings.c %D%/world_names.c %D%/world_trust.c

@@ -35,6 +35,12 @@ steme_log_set_level(enum steme_log_level level)
 	atomic_store(&min_level, (int)level);
 }
 
+bool
+steme_log_wants(enum steme_log_level level)
+{
+	return (int)level >= atomic_load(&min_level);
+}
+
 int
 steme_log_parse_level(const char *name, enum steme_log_level *level)
 {

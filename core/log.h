@@ -14,6 +14,8 @@
 
 #include "core/err.h"
 
+#include <stdbool.h>
+
 enum steme_log_level {
 	STEME_DEBUG,
 	STEME_INFO,
@@ -33,6 +35,9 @@ int steme_log_parse_level(const char *name, enum steme_log_level *level);
  * it to path.1 when it passes 16 MiB.  Errors as from open(2).
  */
 int steme_log_storage_open(const char *path);
+
+/* Would a line of this level be written? */
+bool steme_log_wants(enum steme_log_level level);
 
 /* Logs one line; fmt makes the message. */
 void steme_log(int level, const char *fmt, ...)

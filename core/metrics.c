@@ -75,7 +75,7 @@ struct hook {
 struct steme_metrics {
 	pthread_mutex_t mu;		/* leaf: families, series lists */
 	struct steme_family *first, *last;
-	pthread_mutex_t hooks_mu;	/* above mu; held while hooks run */
+	pthread_mutex_t hooks_mu;	/* above mu; held while hooks run and all is written */
 	struct hook hooks[8];		/* (hooks_mu) */
 	unsigned nhooks;		/* (hooks_mu) */
 	struct process *process;	/* of steme_process_metrics(); may be NULL */
@@ -549,11 +549,12 @@ steme_metrics_write(struct steme_metrics *m, struct steme_buf *b)
 	pthread_mutex_lock(&m->hooks_mu);
 	for (unsigned i = 0; i < m->nhooks; i++)
 		m->hooks[i].fn(m->hooks[i].arg);
-	pthread_mutex_unlock(&m->hooks_mu);
 	pthread_mutex_lock(&m->mu);
 	for (const struct steme_family *f = m->first; f != NULL; f = f->next)
 		write_family_locked(b, f);
 	pthread_mutex_unlock(&m->mu);
+	/* held until here: what hooks set anew is written before another's hooks run */
+	pthread_mutex_unlock(&m->hooks_mu);
 }
 
 void
