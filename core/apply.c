@@ -219,7 +219,7 @@ predicate(struct steme_apply *a, const struct steme_object *o, uint64_t lsn)
 
 static void
 list_add(struct steme_apply *a, struct steme_list *l, const uint8_t *key,
-    size_t klen, uint64_t lsn)
+    size_t klen, uint64_t lsn, uint64_t mark)
 {
 	struct steme_listed *e;
 
@@ -238,6 +238,7 @@ list_add(struct steme_apply *a, struct steme_list *l, const uint8_t *key,
 	memset(e->key, 0, sizeof(e->key));
 	memcpy(e->key, key, klen);
 	e->lsn = lsn;
+	e->mark = mark;
 	/* lsns only grow, so a run of one key (one author's batch) stays sorted */
 	if (l->n > 0 && memcmp(e[-1].key, e->key, sizeof(e->key)) > 0)
 		l->sorted = false;
@@ -265,7 +266,8 @@ list_flush(struct steme_apply *a, struct steme_list *l, char family)
 
 		for (j = i; j < l->n && j - i < STEME_LIST_CHUNK &&
 		    memcmp(l->v[j].key, l->v[i].key, sizeof(l->v[i].key)) == 0; j++)
-			steme_put_le(val + (j - i) * 8, l->v[j].lsn, 8);
+			steme_put_le(val + (j - i) * 8, l->v[j].lsn |
+			    l->v[j].mark, 8);
 		if (family == 'A') {
 			memcpy(id.b, l->v[i].key, sizeof(id.b));
 			steme_key_agent(&a->key, &id, l->v[i].lsn);
@@ -318,12 +320,12 @@ source_add(struct steme_apply *a, struct steme_str source, uint64_t lsn)
 	struct steme_str hs = { (const char *)h, sizeof(h) };
 
 	steme_source_hash16(h, source);
-	list_add(a, &a->sources, h, sizeof(h), lsn);
+	list_add(a, &a->sources, h, sizeof(h), lsn, 0);
 	if (steme_known_get(a->known, 'S', hs, none, NULL) != 0)
 		return;
 	known(a, 'S', hs, none, 0, 0);
-	steme_key_source_text(&a->key, h);
-	put(a, source.p, source.n);
+	steme_key_source_text(&a->key, source);
+	put(a, h, sizeof(h));
 }
 
 /* ---- records ---- */
@@ -402,7 +404,8 @@ steme_apply_record(struct steme_apply *a, const struct steme_record *r,
 	}
 	record_put(a, r, o);
 	if (o->kind != STEME_OPAQUE)
-		list_add(a, &a->agents, o->agent.b, sizeof(o->agent.b), r->lsn);
+		list_add(a, &a->agents, o->agent.b, sizeof(o->agent.b), r->lsn,
+		    o->kind == STEME_ASSERTION ? 0 : STEME_LISTED_OTHER);
 	if (steme_globals_wants(o) ||
 	    (steme_object_is_global(o) && o->kind != STEME_BATCH)) {
 		steme_key_global(&a->key, o->kind, r->lsn, &r->id);

@@ -57,7 +57,7 @@ void steme_known_clear(struct steme_known *k);
 /* A fixed-size key and the lsn it is listed with; sorted into 'A' and 'S' lists. */
 struct steme_listed {
 	uint8_t key[32];
-	uint64_t lsn;
+	uint64_t lsn, mark;
 };
 
 struct steme_list {

@@ -77,6 +77,8 @@ steme_check_note(struct steme_seen *e, const struct steme_record *r,
 		e->flags |= SEEN_HAS_AGENT;
 		e->agent = steme_check_hash(o->agent.b, sizeof(o->agent.b));
 	}
+	if (o->kind == STEME_ASSERTION)
+		e->flags |= SEEN_ASSERTION;
 	if (o->kind == STEME_ASSERTION && o->source.p != NULL) {
 		uint8_t h[16];
 

@@ -27,6 +27,7 @@ enum {
 	SEEN_IN_S = 256,
 	SEEN_IN_G = 512,
 	SEEN_AT_HOME = 1024,		/* the record itself was found, and 'R' */
+	SEEN_ASSERTION = 4096,
 	SEEN_LOST = 2048		/* only the index has it: its segment is gone */
 };
 

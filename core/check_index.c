@@ -286,10 +286,15 @@ check_list(struct steme_checkrun *c, const struct steme_iter *it, uint32_t h, bo
 	if (it->vlen % 8 != 0)
 		bad_entry(c, it, "it does not decode");
 	while (rd.n >= 8) {
-		uint64_t lsn = steme_rd_le(&rd, 8);
+		uint64_t listed = steme_rd_le(&rd, 8);
+		uint64_t lsn = agent ? listed & ~STEME_LISTED_OTHER : listed;
 
 		if (lsn > c->target)
 			return;
+		if (agent && (c->seen[lsn].flags & SEEN_LOG) &&
+		    !(c->seen[lsn].flags & SEEN_ASSERTION) != (lsn != listed))
+			steme_check_tell(c, STEME_ECORRUPT, lsn, NULL,
+			    "the index lists it under its agent as another kind");
 		if (!mark(c, lsn, agent ? SEEN_IN_A : SEEN_IN_S,
 		    h == (agent ? c->seen[lsn].agent : c->seen[lsn].source)))
 			steme_check_tell(c, STEME_ECORRUPT, lsn, NULL,
@@ -351,6 +356,7 @@ check_entry(struct steme_checkrun *c, const struct steme_iter *it, struct c_stat
 {
 	uint8_t h[16];
 	struct steme_id id;
+	struct steme_str source;
 	struct steme_applied a;
 	uint64_t lsn;
 	uint32_t n;
@@ -389,12 +395,11 @@ check_entry(struct steme_checkrun *c, const struct steme_iter *it, struct c_stat
 		}
 		break;
 	case 's':
-		if (steme_key_parse_source_text(h, it->key, it->klen) == STEME_OK) {
-			uint8_t is[16];
-
-			steme_source_hash16(is, (struct steme_str){
-			    (const char *)it->val, it->vlen });
-			if (memcmp(is, h, sizeof(h)) == 0)
+		if (steme_key_parse_source_text(&source, it->key, it->klen) ==
+		    STEME_OK) {
+			steme_source_hash16(h, source);
+			if (it->vlen == sizeof(h) &&
+			    memcmp(it->val, h, sizeof(h)) == 0)
 				return;
 		}
 		break;

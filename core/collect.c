@@ -17,8 +17,6 @@
 /* All marks of a concept are looked at if they are so few, or so many a claim. */
 #define MARKS_FEW	200
 #define MARKS_SEEK	20
-/* The longest rest of a mark's key behind the assertion: agent, time, id. */
-#define MARK_TAIL	(2 * STEME_ID_LEN + 8)
 
 struct chunk {
 	struct chunk *next;
@@ -194,20 +192,9 @@ scan_predicate(struct collect *c, uint32_t name, struct steme_str predicate)
 static int
 scan_marks_on(struct collect *c, uint32_t name, const struct steme_id *id, char kind)
 {
-	static const struct steme_id zero;
 	struct steme_keybuf from, to;
 
-	if (kind == 'r') {
-		steme_key_retraction(&from, c->names[name], id, &zero);
-		from.n -= STEME_ID_LEN;
-	} else {
-		steme_key_vote(&from, c->names[name], id, &zero, 0, &zero);
-		from.n -= 2 * STEME_ID_LEN + 8;
-	}
-	/* up to and with every key that begins so: what follows is shorter than this */
-	to = from;
-	memset(to.b + to.n, 0xff, MARK_TAIL);
-	to.n += MARK_TAIL;
+	steme_key_range_marks_on(&from, &to, c->names[name], id, kind);
 	return scan(c, &from, &to, name);
 }
 

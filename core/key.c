@@ -102,6 +102,19 @@ range_prefix(const struct steme_keybuf *from, struct steme_keybuf *to)
 	to->b[to->n - 1]++;
 }
 
+/* The same where from may end in 0xFF: those have no next one of their length. */
+static void
+range_any(const struct steme_keybuf *from, struct steme_keybuf *to)
+{
+	size_t n = from->n;
+
+	while (from->b[n - 1] == 0xFF)
+		n--;
+	to->n = 0;
+	add(to, from->b, n);
+	to->b[n - 1]++;
+}
+
 void
 steme_key_record(struct steme_keybuf *k, const struct steme_id *id)
 {
@@ -170,6 +183,14 @@ steme_key_range_marks(struct steme_keybuf *from, struct steme_keybuf *to,
 	start_name(from, 'C', concept);
 	add_byte(from, 1);
 	range_prefix(from, to);
+}
+
+void
+steme_key_range_marks_on(struct steme_keybuf *from, struct steme_keybuf *to,
+    struct steme_str concept, const struct steme_id *assertion, char kind)
+{
+	start_mark(from, concept, kind, assertion);
+	range_any(from, to);
 }
 
 void
@@ -253,10 +274,10 @@ steme_key_source(struct steme_keybuf *k, const uint8_t h[16], uint64_t lsn)
 }
 
 void
-steme_key_source_text(struct steme_keybuf *k, const uint8_t h[16])
+steme_key_source_text(struct steme_keybuf *k, struct steme_str source)
 {
 	start(k, 's');
-	add(k, h, 16);
+	add(k, source.p, source.n);
 }
 
 void
@@ -292,6 +313,14 @@ steme_key_range_family(struct steme_keybuf *from, struct steme_keybuf *to, char 
 {
 	start(from, c);
 	range_prefix(from, to);
+}
+
+void
+steme_key_range_sources(struct steme_keybuf *from, struct steme_keybuf *to,
+    struct steme_str prefix)
+{
+	steme_key_source_text(from, prefix);
+	range_any(from, to);
 }
 
 /* ---- parsing ---- */
@@ -508,16 +537,16 @@ steme_key_parse_source(uint8_t h[16], uint64_t *lsn, const uint8_t *key, size_t 
 }
 
 int
-steme_key_parse_source_text(uint8_t h[16], const uint8_t *key, size_t n)
+steme_key_parse_source_text(struct steme_str *source, const uint8_t *key, size_t n)
 {
 	struct steme_rd r = steme_rd_from(key, n);
-	const uint8_t *p;
+	struct steme_str s;
 
 	take_family(&r, 's');
-	p = steme_rd_take(&r, 16);
+	s = take_text(&r, r.n, STEME_SOURCE_MAX);
 	if (!steme_rd_done(&r))
 		return STEME_ECORRUPT;
-	memcpy(h, p, 16);
+	*source = s;
 	return STEME_OK;
 }
 

@@ -16,9 +16,10 @@
  *   'H' parent 00 lsn                       its child: the child's last segment
  *                                           (parent "" is the root)
  *   'L' lsn                                 ids of the records lsn, lsn+1, ...: n * 32
- *   'A' agent lsn                           lsns (8 bytes LE each) of objects by agent
+ *   'A' agent lsn                           lsns (8 bytes LE each) of objects by agent;
+ *                                           STEME_LISTED_OTHER: it is no assertion
  *   'S' H(source)[0..15] lsn                lsns of assertions citing the source
- *   's' H(source)[0..15]                    the source's text
+ *   's' source                              a source that is cited: H(source)[0..15]
  *   'G' kind lsn id                         a global object: empty ('R' id has it)
  *   'Z' segment                             first lsn in that log segment
  *   'W' k                                   applied/<k>: see struct steme_applied
@@ -46,7 +47,7 @@ struct steme_keybuf {
 	size_t n;
 };
 
-#define STEME_INDEX_FORMAT	1
+#define STEME_INDEX_FORMAT	2
 
 void steme_key_record(struct steme_keybuf *k, const struct steme_id *id);
 void steme_key_assertion(struct steme_keybuf *k, struct steme_str concept,
@@ -66,6 +67,9 @@ void steme_key_range_predicate(struct steme_keybuf *from, struct steme_keybuf *t
 /* Retractions and votes of a concept ... */
 void steme_key_range_marks(struct steme_keybuf *from, struct steme_keybuf *to,
     struct steme_str concept);
+/* Retractions ('r') or votes ('v') of one assertion ... */
+void steme_key_range_marks_on(struct steme_keybuf *from, struct steme_keybuf *to,
+    struct steme_str concept, const struct steme_id *assertion, char kind);
 /* ... or all of a concept: marks first, then its predicates in byte order. */
 void steme_key_range_concept(struct steme_keybuf *from, struct steme_keybuf *to,
     struct steme_str concept);
@@ -104,9 +108,14 @@ int steme_key_parse_agent(struct steme_id *agent, uint64_t *lsn, const uint8_t *
 int steme_key_parse_record(struct steme_id *id, const uint8_t *key, size_t n);
 /* h: from steme_source_hash16(). */
 void steme_key_source(struct steme_keybuf *k, const uint8_t h[16], uint64_t lsn);
-void steme_key_source_text(struct steme_keybuf *k, const uint8_t h[16]);
+/* In values of 'A', beside the lsn. */
+#define STEME_LISTED_OTHER	(UINT64_C(1) << 63)
+void steme_key_source_text(struct steme_keybuf *k, struct steme_str source);
+/* 's' of the sources that begin with prefix ("": all), in byte order. */
+void steme_key_range_sources(struct steme_keybuf *from, struct steme_keybuf *to,
+    struct steme_str prefix);
 int steme_key_parse_source(uint8_t h[16], uint64_t *lsn, const uint8_t *key, size_t n);
-int steme_key_parse_source_text(uint8_t h[16], const uint8_t *key, size_t n);
+int steme_key_parse_source_text(struct steme_str *source, const uint8_t *key, size_t n);
 void steme_source_hash16(uint8_t h[16], struct steme_str source);
 void steme_key_global(struct steme_keybuf *k, enum steme_kind kind, uint64_t lsn,
     const struct steme_id *id);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * read.c - single records, names, folders, the log and its lists.  All are bounded by
+ * read.c - single records, names, folders, the log.  All are bounded by
  * the published lsn; entries are never changed but by envelopes, so no snapshot is needed.
  */
 #include "config.h"
@@ -325,84 +325,6 @@ out:
 	steme_gen_put(g);
 	return stopped != 0 ? stopped :
 	    steme_store_index_error(s, err, "reading the log order");
-}
-
-/*
- * The lsns of a list, ascending, from from_lsn on.  Chunks of an earlier run may overlap
- * those of a replay; each covers all lsns between its first and its last, so
- * whatever is not above the last one told has been told.
- */
-static int
-visit_list(struct steme_store *s, const struct steme_keybuf *from,
-    const struct steme_keybuf *to, uint64_t from_lsn, steme_lsn_visit *visit,
-    void *arg)
-{
-	uint64_t visible = steme_store_lsn(s), next = from_lsn;
-	struct steme_gen *g = steme_gen_get(s);
-	struct steme_index *ix = g->ix;
-	struct steme_iter it;
-	int err, stopped = 0;
-
-	err = ix->ops->iter_open(ix, NULL, from->b, from->n, to->b, to->n, false,
-	    &it);
-	if (err != STEME_OK)
-		goto out;
-	while (stopped == 0 && (err = ix->ops->iter_next(ix, &it)) == STEME_OK) {
-		struct steme_rd rd = steme_rd_from(it.val, it.vlen);
-
-		while (rd.n > 0 && stopped == 0) {
-			uint64_t lsn = steme_rd_le(&rd, 8);
-
-			if (!steme_rd_ok(&rd) || lsn > visible)
-				break;
-			if (lsn < next)
-				continue;
-			next = lsn + 1;
-			stopped = visit(arg, lsn);
-		}
-		if (!steme_rd_ok(&rd)) {
-			err = STEME_ECORRUPT;
-			break;
-		}
-	}
-	ix->ops->iter_close(ix, &it);
-	if (err == STEME_ENOTFOUND)
-		err = STEME_OK;
-out:
-	steme_gen_put(g);
-	return stopped != 0 ? stopped :
-	    steme_store_index_error(s, err, "reading a list");
-}
-
-/* Where a list must be read from so that no chunk with from_lsn is missed. */
-static uint64_t
-list_start(uint64_t from_lsn)
-{
-	return from_lsn > STEME_GROUP_RECORDS ? from_lsn - STEME_GROUP_RECORDS : 0;
-}
-
-int
-steme_store_by_agent(struct steme_store *s, const struct steme_id *agent,
-    uint64_t from_lsn, steme_lsn_visit *visit, void *arg)
-{
-	struct steme_keybuf from, to;
-
-	steme_key_agent(&from, agent, list_start(from_lsn));
-	steme_key_agent(&to, agent, UINT64_MAX);
-	return visit_list(s, &from, &to, from_lsn, visit, arg);
-}
-
-int
-steme_store_by_source(struct steme_store *s, struct steme_str source,
-    uint64_t from_lsn, steme_lsn_visit *visit, void *arg)
-{
-	struct steme_keybuf from, to;
-	uint8_t h[16];
-
-	steme_source_hash16(h, source);
-	steme_key_source(&from, h, list_start(from_lsn));
-	steme_key_source(&to, h, UINT64_MAX);
-	return visit_list(s, &from, &to, from_lsn, visit, arg);
 }
 
 /* ---- the world ---- */

@@ -201,11 +201,28 @@ typedef int steme_record_visit(void *arg, const struct steme_record *r);
 int steme_store_log(struct steme_store *s, uint64_t from_lsn, uint64_t max_lsn,
     steme_record_visit *visit, void *arg);
 /* lsns of an agent's objects, or of the assertions citing a source, ascending. */
-typedef int steme_lsn_visit(void *arg, uint64_t lsn);
+typedef int steme_lsn_visit(void *arg, uint64_t lsn, bool is_assertion);
 int steme_store_by_agent(struct steme_store *s, const struct steme_id *agent,
     uint64_t from_lsn, steme_lsn_visit *visit, void *arg);
 int steme_store_by_source(struct steme_store *s, struct steme_str source,
     uint64_t from_lsn, steme_lsn_visit *visit, void *arg);
+/*
+ * Sources that are cited and begin with prefix ("": all), in byte order, after `after`
+ * ("": from the first).  One that is not visible yet may be among them: no lsn is listed.
+ */
+typedef int steme_source_visit(void *arg, struct steme_str source);
+int steme_store_sources(struct steme_store *s, struct steme_str prefix,
+    struct steme_str after, steme_source_visit *visit, void *arg);
+/* Agents that signed something, ascending, after `after` (NULL: from the first).  As above. */
+typedef int steme_agent_visit(void *arg, const struct steme_id *agent);
+int steme_store_agents(struct steme_store *s, const struct steme_id *after,
+    steme_agent_visit *visit, void *arg);
+/* How many assertions a concept itself has, whatever their state.  Reads them all. */
+int steme_store_count(struct steme_store *s, struct steme_str concept, uint64_t max_lsn,
+    uint64_t *n);
+/* Retractions ('r') or votes ('v') that name this assertion below its concept. */
+int steme_store_marks(struct steme_store *s, struct steme_str concept,
+    const struct steme_id *assertion, char kind, steme_record_visit *visit, void *arg);
 
 /* ---- state, upkeep ---- */
 

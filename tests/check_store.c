@@ -57,18 +57,18 @@ collect_concept(void *arg, struct steme_str c)
 }
 
 static int
-collect_lsn(void *arg, uint64_t lsn)
+collect_lsn(void *arg, uint64_t lsn, bool is_assertion)
 {
 	char *out = arg;
 
-	sprintf(out + strlen(out), "%" PRIu64 " ", lsn);
+	sprintf(out + strlen(out), "%" PRIu64 "%s ", lsn, is_assertion ? "" : "!");
 	return 0;
 }
 
 static int
 collect_record(void *arg, const struct steme_record *r)
 {
-	return collect_lsn(arg, r->lsn);
+	return collect_lsn(arg, r->lsn, true);
 }
 
 START_TEST(a_new_store_has_a_genesis_and_nothing_else)

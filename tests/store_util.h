@@ -257,14 +257,17 @@ must_claim(struct steme_store *s, const struct steme_key *k, const char *concept
 	return id;
 }
 
-static inline void
+/* Writes one object, which may exist; its id. */
+static inline struct steme_id
 must_write(struct steme_store *s, struct made m)
 {
+	struct steme_id id = m.id;
 	struct steme_put p;
 	int err = write_one(s, &m, &p);
 
 	ck_assert_msg(err == STEME_OK, "%s: %s", steme_errname(err), p.why.text);
 	made_free(&m);
+	return id;
 }
 
 /* ---- batches ---- */

@@ -41,6 +41,7 @@ try_numbers(const uint8_t *data, size_t n)
 {
 	struct steme_keybuf k;
 	struct steme_id id;
+	struct steme_str s;
 	uint8_t h[16];
 	uint64_t v;
 
@@ -64,8 +65,8 @@ try_numbers(const uint8_t *data, size_t n)
 		steme_key_source(&k, h, v);
 		same(&k, data, n);
 	}
-	if (steme_key_parse_source_text(h, data, n) == STEME_OK) {
-		steme_key_source_text(&k, h);
+	if (steme_key_parse_source_text(&s, data, n) == STEME_OK) {
+		steme_key_source_text(&k, s);
 		same(&k, data, n);
 	}
 	if (steme_key_parse_record(&id, data, n) == STEME_OK) {
