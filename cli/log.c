@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define SHOWN		20	/* records of `steme log` by default */
 #define SHOWN_MAX	100000
@@ -26,6 +27,7 @@ struct feed {
 	struct cli *c;
 	struct steme_str prefix;	/* concepts at or below; absent: all */
 	uint64_t limit, seen;
+	uint64_t next;			/* watch: lsn to go on with */
 	struct entry *list;		/* log: kept for the table */
 	size_t n, room;
 	int err;
@@ -312,6 +314,8 @@ cmd_log(struct cli *c, int argc, char **argv)
 
 /* ---- watch ---- */
 
+#define AGAIN_MS	200		/* between tries to reach a daemon that went away */
+
 static int
 on_watch(void *arg, const struct steme_record *r)
 {
@@ -321,6 +325,7 @@ on_watch(void *arg, const struct steme_record *r)
 	struct steme_object o;
 	int err;
 
+	f->next = r->lsn + 1;
 	if ((err = parse(&o, r)) != STEME_OK)
 		return err;
 	if (!is_wanted(f, &o))
@@ -341,6 +346,36 @@ on_watch(void *arg, const struct steme_record *r)
 	if (fflush(stdout) != 0)
 		err = STEME_EIO;
 	return err != STEME_OK ? err : f->limit > 0 && f->seen >= f->limit ? 1 : 0;
+}
+
+/*
+ * The daemon went away: waits for it, as long as it takes.  What is committed meanwhile is
+ * told then, from where the watch stopped.  The exit status, or EX_OK: connected.
+ */
+static int
+reach_again(struct feed *f)
+{
+	struct steme_msg_welcome was = *steme_client_welcome(f->c->client);
+	const struct timespec nap = { 0, AGAIN_MS * 1000000L };
+	const struct steme_msg_welcome *now;
+	int err;
+
+	cli_note(f->c, "%s; waiting for it to come back", f->c->why.text);
+	cli_disconnect(f->c);
+	while ((err = cli_try(f->c)) == STEME_ECONN || err == STEME_ETIMEOUT)
+		nanosleep(&nap, NULL);
+	if (err != STEME_OK)
+		return cli_fail(f->c, err);
+	now = steme_client_welcome(f->c->client);
+	if (memcmp(now->store, was.store, sizeof(was.store)) != 0)
+		return cli_failf(f->c, STEME_EINVAL, "another store is in %s now: "
+		    "start the watch anew", f->c->in.dir);
+	if (now->lsn + 1 < f->next)
+		return cli_failf(f->c, STEME_EGAP, "the store went back to record %"
+		    PRIu64 ", %" PRIu64 " was seen already (an older copy?): start "
+		    "the watch anew", now->lsn, f->next - 1);
+	cli_note(f->c, "connected again; going on with record %" PRIu64, f->next);
+	return EX_OK;
 }
 
 int
@@ -365,7 +400,12 @@ cmd_watch(struct cli *c, int argc, char **argv)
 	if (c->nargs == 1)
 		f.prefix = steme_str_from(concept);
 	f.limit = limit;
-	steme_client_set_timeout(c->client, -1);
-	err = steme_client_watch(c->client, from, on_watch, &f, &c->why);
-	return err < 0 ? cli_fail(c, err) : EX_OK;
+	f.next = from > 0 ? from : steme_client_welcome(c->client)->lsn + 1;
+	do {
+		steme_client_set_timeout(c->client, -1);
+		err = steme_client_watch(c->client, f.next, on_watch, &f, &c->why);
+		if (err != STEME_ECONN && err != STEME_ECANCELED)
+			return err < 0 ? cli_fail(c, err) : EX_OK;
+	} while ((status = reach_again(&f)) == EX_OK);
+	return status;
 }

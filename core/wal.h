@@ -118,6 +118,7 @@ struct steme_wal_stats {
 	uint64_t sync_errors;
 	bool full;			/* the last commit met ENOSPC */
 	bool failed;			/* no more commits */
+	bool unclean;			/* found without the mark of a clean stop */
 };
 void steme_wal_stats(struct steme_wal *w, struct steme_wal_stats *out);
 

@@ -89,6 +89,7 @@ take_up(struct steme_wal *w, const struct steme_walset *set,
 	w->clean = end->clean;
 	if (end->empty)
 		return STEME_OK;
+	w->st.unclean = !end->clean;
 	if (end->durable < end->offset || end->torn)
 		err = recover(w, end, why);
 	else if (!end->seg.compressed) {

@@ -164,6 +164,10 @@ log_recovery(struct steme_store *s)
 		steme_log(STEME_INFO | STEME_LOG_STORAGE, "storage: the log was not "
 		    "closed: its last %llu records were written again and synced",
 		    (unsigned long long)st.wal.recovered_records);
+	else if (st.wal.unclean)
+		steme_log(STEME_INFO | STEME_LOG_STORAGE, "storage: the log was not "
+		    "closed: all of its %llu records are known to be on disk",
+		    (unsigned long long)st.lsn);
 }
 
 static int

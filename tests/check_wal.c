@@ -155,6 +155,7 @@ START_TEST(a_clean_restart_goes_on_in_the_same_segment)
 		ck_assert_uint_eq(steme_wal_end(t.w).offset, end.offset);
 		ck_assert_uint_eq(steme_wal_last_hlc(t.w), 7000 + t.acked * 3);
 		ck_assert_uint_eq(wt_stats(&t).recovered_records, 0);
+		ck_assert(!wt_stats(&t).unclean);
 	}
 	ck_assert_uint_eq(wt_stats(&t).segments, 1);
 	/* two starts without a commit write nothing */
@@ -183,6 +184,7 @@ START_TEST(an_unclean_restart_writes_the_last_group_again_to_a_new_segment)
 		wt_must_open(&t);
 		ck_assert_uint_eq(wt_stats(&t).recovered_records,
 		    i == 0 ? 3 : 0);
+		ck_assert(wt_stats(&t).unclean);
 		ck_assert_uint_eq(steme_wal_end(t.w).segment, 2);
 		ck_assert_uint_eq(t.acked, 12);
 	}

@@ -108,6 +108,29 @@ wait "$w"
 is "watch ends after its limit" 0 echo $?
 is "and saw only its concepts" '["watched/x","watched/x"]' sh -c "jq -sc 'map(.concept_path)' '$T/watch'"
 
+# a watch outlives the daemon, whether that is ended or killed
+from=$("$STEME" log --json --limit 1 | jq .lsn)
+timeout 300 "$STEME" watch again --json --from "$((from + 1))" --limit 9 >"$T/again" 2>"$T/again.err" &
+w=$!
+n=0
+say () {	# three more claims, and waits until they are told
+	local i
+	for i in 1 2 3; do "$STEME" assert again/x n "$((n += 1))" >/dev/null; done
+	while kill -0 "$w" 2>/dev/null && [ "$(grep -c . "$T/again")" -lt "$n" ]; do sleep 0.1; done
+}
+say
+"$STEME" restart >/dev/null
+say
+like "it says that it waits" 'waiting for it' cat "$T/again.err"
+like "and that it goes on" 'connected again' cat "$T/again.err"
+read -r pid _ <"$D/run/stemefs.pid"
+kill -9 "$pid"
+up || fail "up after a kill"
+like "the start says that the log was not closed" 'the log was not closed' cat "$D/log/storage.log"
+say
+wait "$w"
+is "every claim is told once, in order" '1 2 3 4 5 6 7 8 9' sh -c "jq -r .object.value '$T/again' | xargs"
+
 ok "verify" "$STEME" verify
 is "verify --json" 0 sh -c "'$STEME' verify --json | tail -n 1 | jq .problems"
 "$STEME" down >/dev/null
