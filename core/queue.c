@@ -45,13 +45,20 @@ wait_locked(struct steme_store *s)
 			break;
 }
 
+/*
+ * Gives leadership up, and unlocks.  Others are woken after that: they would only run
+ * into the lock.
+ */
 static void
-release_locked(struct steme_store *s)
+release_and_unlock(struct steme_store *s)
 {
+	bool waiters = s->lead_waiters > 0, work = s->head != NULL;
+
 	s->leading = false;
-	if (s->lead_waiters > 0)
+	pthread_mutex_unlock(&s->mu);
+	if (waiters)
 		pthread_cond_broadcast(&s->lead_free);
-	else if (s->head != NULL)
+	else if (work)
 		pthread_cond_signal(&s->work);
 }
 
@@ -117,8 +124,7 @@ void
 steme_lead_release(struct steme_store *s)
 {
 	pthread_mutex_lock(&s->mu);
-	release_locked(s);
-	pthread_mutex_unlock(&s->mu);
+	release_and_unlock(s);
 }
 
 static void
@@ -151,19 +157,21 @@ steme_index_begin(struct steme_store *s)
 		s->logged_next = g->first_lsn + g->n;
 	else
 		s->logged_next = s->apply.at.next_lsn;
-	release_locked(s);
-	pthread_mutex_unlock(&s->mu);
+	release_and_unlock(s);
 }
 
 void
 steme_index_end(struct steme_store *s)
 {
+	bool waiters;
+
 	pthread_mutex_lock(&s->mu);
 	s->indexing = false;
-	pthread_cond_signal(&s->index_free);
-	if (s->lead_waiters > 0)
-		pthread_cond_broadcast(&s->lead_free);
+	waiters = s->lead_waiters > 0;
 	pthread_mutex_unlock(&s->mu);
+	pthread_cond_signal(&s->index_free);
+	if (waiters)
+		pthread_cond_broadcast(&s->lead_free);
 }
 
 /* ---- the doors ---- */
@@ -186,6 +194,8 @@ count_exists(struct steme_store *s, const struct steme_write *w)
 static bool
 enqueue(struct steme_store *s, struct steme_write *w, bool wake, bool lead)
 {
+	bool idle;
+
 	if (!steme_intake(s, w)) {
 		if (w->err != STEME_OK)
 			steme_refuse(w, w->err, w->why.text);
@@ -204,9 +214,10 @@ enqueue(struct steme_store *s, struct steme_write *w, bool wake, bool lead)
 		lead_and_unlock(s);
 		return true;
 	}
-	if (wake && may_lead_locked(s))
-		pthread_cond_signal(&s->work);
+	idle = may_lead_locked(s);
 	pthread_mutex_unlock(&s->mu);
+	if (wake && idle)
+		pthread_cond_signal(&s->work);
 	return true;
 }
 
@@ -225,18 +236,21 @@ steme_store_queue(struct steme_store *s, struct steme_write *w)
 void
 steme_store_lead(struct steme_store *s)
 {
+	bool idle;
+
 	pthread_mutex_lock(&s->mu);
-	if (may_lead_locked(s) && s->head->next == NULL) {
+	idle = may_lead_locked(s);
+	if (idle && s->head->next == NULL) {
 		lead_and_unlock(s);
 		return;
 	}
+	pthread_mutex_unlock(&s->mu);
 	/*
 	 * Writers in parallel: this thread has more of them to read, and their
 	 * signatures to check while the committer waits for the disk.
 	 */
-	if (may_lead_locked(s))
+	if (idle)
 		pthread_cond_signal(&s->work);
-	pthread_mutex_unlock(&s->mu);
 }
 
 struct waiter {
