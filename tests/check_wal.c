@@ -266,7 +266,7 @@ START_TEST(records_that_break_a_rule_are_refused_and_nothing_is_written)
 	ck_assert_int_eq(steme_wal_commit(t.w, &r, 1, NULL, &t.why),
 	    STEME_EINVAL);
 	r.lsn = 4;
-	r.type = 6;
+	r.type = STEME_WAL_LOST + 1;
 	ck_assert_int_eq(steme_wal_commit(t.w, &r, 1, NULL, &t.why),
 	    STEME_EINVAL);
 	r.type = STEME_WAL_OBJECT;
