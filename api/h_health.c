@@ -40,6 +40,7 @@ reply_ready(struct api_request *r)
 	struct json_object *o, *w = NULL, *s = NULL;
 	const char *state = "";
 	char text[128] = "";
+	bool drained;
 
 	if (away(r))
 		return;
@@ -49,8 +50,13 @@ reply_ready(struct api_request *r)
 	    json_object_object_get_ex(w, "state", &s))
 		state = json_object_get_string(s);
 	snprintf(text, sizeof(text), "%s", state);
+	drained = json_object_object_get_ex(w, "drained", &s) &&
+	    json_object_get_boolean(s);
 	json_object_put(o);
-	if (strcmp(text, "ok") != 0)
+	if (drained)
+		api_problem(r, 503, "draining", "node is draining: it takes no writes "
+		    "until it is undrained");
+	else if (strcmp(text, "ok") != 0)
 		api_problem(r, 503, "writes-stopped", "the daemon takes no writes: "
 		    "its state is '%s'; see `steme status`", text);
 	else

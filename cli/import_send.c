@@ -17,11 +17,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 /* The daemon says nothing for so long: it hangs. */
 #define SILENCE_US	INT64_C(120000000)
 /* While the next load may come, answers are waited for in steps of: */
 #define STEP_MS		2
+/* A cap of the node is used up: try again after so long. */
+#define CAP_WAIT_US	INT64_C(250000)
 
 struct flight {
 	uint64_t req;
@@ -46,6 +49,9 @@ struct sender {
 	int64_t heard_us;		/* monotonic: of the last answer */
 	struct flight flight[FLIGHTS];
 	unsigned inflight;
+	struct load *held;		/* refused by a cap: to be sent again */
+	int64_t again_us;		/* monotonic: not before it */
+	bool told_cap;
 	struct steme_buf frame, object;
 	struct steme_id *sorted;
 };
@@ -291,6 +297,20 @@ on_result(void *arg, size_t index, const struct steme_msg_put_result *r)
 	return STEME_OK;
 }
 
+/* The node's cap is used up: the load waits, and all behind it. */
+static void
+hold(struct sender *s, struct flight *f, const char *why)
+{
+	if (!s->told_cap)
+		cli_note(s->o.c, "waiting as often as needed: %s", why);
+	s->told_cap = true;
+	f->load->next = s->held;
+	s->held = f->load;
+	f->load = NULL;
+	s->inflight--;
+	s->again_us = s->heard_us + CAP_WAIT_US;
+}
+
 /* Takes one answer in, if one comes within timeout_ms. */
 static void
 land(struct sender *s, int timeout_ms)
@@ -315,6 +335,10 @@ land(struct sender *s, int timeout_ms)
 			f = &s->flight[i];
 	if (f == NULL)
 		return;
+	if (a.err == STEME_ELIMIT) {
+		hold(s, f, a.why.text);
+		return;
+	}
 	if (a.err != STEME_OK) {
 		fail(s, a.err, &a.why);
 		return;
@@ -366,6 +390,25 @@ launch(struct sender *s, struct load *l)
 	f->load = l;
 }
 
+/* The load to send again, once it is time; meanwhile answers are taken in. */
+static struct load *
+held_load(struct sender *s)
+{
+	const struct timespec step = { 0, 10000000 };
+	struct load *l;
+
+	while (s->err == STEME_OK &&
+	    steme_mono_us(&steme_clock_system) < s->again_us) {
+		if (s->inflight > 0)
+			land(s, 10);
+		else
+			nanosleep(&step, NULL);
+	}
+	l = s->held;			/* what came meanwhile, perhaps: any will do */
+	s->held = l->next;
+	return l;
+}
+
 static void *
 run(void *arg)
 {
@@ -373,7 +416,7 @@ run(void *arg)
 	struct load *l;
 
 	for (;;) {
-		l = next_load(s, s->inflight == 0);
+		l = s->held != NULL ? held_load(s) : next_load(s, s->inflight == 0);
 		if (l == NULL && s->inflight == 0)
 			break;
 		if (s->err != STEME_OK) {
@@ -444,6 +487,7 @@ sender_finish(struct sender *s, struct steme_why *why)
 		*why = s->why;
 	free_loads(s->queue);
 	free_loads(s->spare);
+	free_loads(s->held);
 	for (unsigned i = 0; i < FLIGHTS; i++)
 		if (s->flight[i].load != NULL) {
 			s->flight[i].load->next = NULL;

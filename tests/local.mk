@@ -348,6 +348,11 @@ API_TESTS = %D%/e2e/t-api-endpoints.sh %D%/e2e/t-api-bulk.sh
 API_TESTS += %D%/e2e/t-api-callers.sh %D%/e2e/t-api-outage.sh
 API_TESTS += %D%/e2e/t-api-slow.sh %D%/e2e/t-api-hostile.sh
 API_TESTS += %D%/e2e/t-api-metrics.sh %D%/e2e/t-api-hot.sh
+
+# --- what operators set and see
+API_TESTS += %D%/e2e/t-admin-gate.sh
+EXTRA_DIST += %D%/e2e/wire.py
+
 dist_check_SCRIPTS += $(API_TESTS)
 TESTS += $(API_TESTS)
 EXTRA_DIST += %D%/e2e/http.sh
