@@ -48,7 +48,8 @@ libsteme_base_a_SOURCES += %D%/conf.c %D%/conf.h %D%/conf_toml.cc
 
 # --- base: metrics
 
-libsteme_base_a_SOURCES += %D%/metrics.c %D%/metrics.h
+libsteme_base_a_SOURCES += %D%/metrics.c %D%/metrics.h %D%/metrics_impl.h
+libsteme_base_a_SOURCES += %D%/metrics_text.c %D%/metrics_process.c
 
 
 # --- base: wire frames, messages, clients

@@ -1,84 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* metrics.c - the registry and its text form. */
+/* metrics.c - the registry: families, series, and what is counted in them. */
 #include "config.h"
 #include "core/metrics.h"
-#include "core/clock.h"
+#include "core/metrics_impl.h"
 #include "core/util.h"
 
-#include <dirent.h>
 #include <math.h>
-#include <inttypes.h>
-#include <pthread.h>
 #include <stdarg.h>
-#include <stdatomic.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/resource.h>
-#include <unistd.h>
-
-#define BUCKETS_MAX	32
-#define WINDOWS		5		/* of WINDOW_US each: five minutes */
-#define WINDOW_US	INT64_C(60000000)
-#define OCTAVES		32		/* from 2^-20 s (about 1 us) on */
-#define PER_OCTAVE	16
-#define CELLS		(OCTAVES * PER_OCTAVE)
-#define HASH		1024
 
 static const double default_buckets[] = {
 	.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10
-};
-static const double quantiles[] = { 0.5, 0.9, 0.99 };
-
-/* One window of a summary: a histogram with buckets 1/16 octave wide. */
-struct window {
-	_Atomic int64_t epoch;		/* time / WINDOW_US it counts for */
-	_Atomic uint32_t cell[CELLS];
-};
-
-struct steme_series {
-	struct steme_family *family;
-	struct steme_series *next;	/* all of the family, in order made */
-	struct steme_series *hash_next;
-	char *labels;			/* rendered: a="x",b="y"; "" if none */
-	_Atomic uint64_t count;		/* counter; histogram, summary: observations */
-	_Atomic uint64_t bits;		/* gauge: the double; others: sum */
-	_Atomic uint64_t *bucket;	/* histogram: not cumulative */
-	struct window *window;		/* summary: WINDOWS of them */
-	_Atomic bool is_float;		/* a counter set from elsewhere */
-};
-
-struct steme_family {
-	struct steme_metrics *m;
-	struct steme_family *next;
-	enum steme_metric_type type;
-	char *name, *help;
-	unsigned nlabels;
-	char label[STEME_LABELS_MAX][48];
-	unsigned cap;
-	double bounds[BUCKETS_MAX];
-	unsigned nbounds;
-	/* (m->mu) */
-	unsigned nseries;
-	struct steme_series *first, *last, *other;
-	struct steme_series *hash[HASH];
-};
-
-struct process;
-
-struct hook {
-	void (*fn)(void *arg);
-	void *arg;
-};
-
-struct steme_metrics {
-	pthread_mutex_t mu;		/* leaf: families, series lists */
-	struct steme_family *first, *last;
-	pthread_mutex_t hooks_mu;	/* above mu; held while hooks run and all is written */
-	struct hook hooks[8];		/* (hooks_mu) */
-	unsigned nhooks;		/* (hooks_mu) */
-	struct process *process;	/* of steme_process_metrics(); may be NULL */
 };
 
 static void *
@@ -206,7 +139,7 @@ steme_family_cap(struct steme_family *f, unsigned cap)
 void
 steme_family_buckets(struct steme_family *f, const double *bounds, unsigned n)
 {
-	if (n > BUCKETS_MAX)
+	if (n > STEME_BUCKETS_MAX)
 		abort();
 	f->nbounds = n;
 	memcpy(f->bounds, bounds, n * sizeof(*bounds));
@@ -222,7 +155,7 @@ series_new_locked(struct steme_family *f, const char *labels)
 	if (f->type == STEME_HISTOGRAM)
 		s->bucket = must_alloc((f->nbounds + 1) * sizeof(*s->bucket));
 	if (f->type == STEME_SUMMARY)
-		s->window = must_alloc(WINDOWS * sizeof(*s->window));
+		s->window = must_alloc(STEME_WINDOWS * sizeof(*s->window));
 	if (f->last != NULL)
 		f->last->next = s;
 	else
@@ -239,7 +172,7 @@ hash_text(const char *s)
 
 	for (; *s != '\0'; s++)
 		h = (h ^ (uint8_t)*s) * 16777619u;
-	return h % HASH;
+	return h % STEME_SERIES_HASH;
 }
 
 /* Label values as they stand between the braces: \ " and newline escaped. */
@@ -324,15 +257,6 @@ steme_series0(struct steme_family *f)
 	return find_or_make(f, "");
 }
 
-static double
-from_bits(uint64_t u)
-{
-	double v;
-
-	memcpy(&v, &u, sizeof(v));
-	return v;
-}
-
 static uint64_t
 to_bits(double v)
 {
@@ -348,7 +272,7 @@ add_double(_Atomic uint64_t *bits, double v)
 	uint64_t old = atomic_load_explicit(bits, memory_order_relaxed);
 
 	while (!atomic_compare_exchange_weak_explicit(bits, &old,
-	    to_bits(from_bits(old) + v), memory_order_relaxed,
+	    to_bits(steme_metrics_double(old) + v), memory_order_relaxed,
 	    memory_order_relaxed))
 		;
 }
@@ -372,33 +296,27 @@ steme_value(const struct steme_series *s)
 {
 	if (s->family->type == STEME_COUNTER && !atomic_load(&s->is_float))
 		return (double)atomic_load(&s->count);
-	return from_bits(atomic_load(&s->bits));
+	return steme_metrics_double(atomic_load(&s->bits));
 }
 
 static unsigned
 cell_of(double v)
 {
-	double l = v <= 0x1p-20 ? 0 : (log2(v) + 20) * PER_OCTAVE;
+	double l = v <= 0x1p-20 ? 0 : (log2(v) + 20) * STEME_PER_OCTAVE;
 
-	return l >= CELLS - 1 ? CELLS - 1 : (unsigned)l;
-}
-
-static int64_t
-epoch_now(void)
-{
-	return steme_mono_us(&steme_clock_system) / WINDOW_US;
+	return l >= STEME_CELLS - 1 ? STEME_CELLS - 1 : (unsigned)l;
 }
 
 static void
 observe_window(struct steme_series *s, double v)
 {
-	int64_t now = epoch_now();
-	struct window *w = &s->window[now % WINDOWS];
+	int64_t now = steme_metrics_epoch();
+	struct steme_window *w = &s->window[now % STEME_WINDOWS];
 	int64_t old = atomic_load(&w->epoch);
 
 	/* the first observation of a minute clears what its slot held before */
 	if (old != now && atomic_compare_exchange_strong(&w->epoch, &old, now))
-		for (unsigned i = 0; i < CELLS; i++)
+		for (unsigned i = 0; i < STEME_CELLS; i++)
 			atomic_store_explicit(&w->cell[i], 0,
 			    memory_order_relaxed);
 	atomic_fetch_add_explicit(&w->cell[cell_of(v)], 1, memory_order_relaxed);
@@ -427,7 +345,7 @@ steme_metrics_hook(struct steme_metrics *m, void (*fn)(void *arg), void *arg)
 	pthread_mutex_lock(&m->hooks_mu);
 	if (m->nhooks == STEME_NELEM(m->hooks))
 		abort();
-	m->hooks[m->nhooks++] = (struct hook){ fn, arg };
+	m->hooks[m->nhooks++] = (struct steme_hook){ fn, arg };
 	pthread_mutex_unlock(&m->hooks_mu);
 }
 
@@ -441,119 +359,6 @@ steme_metrics_unhook(struct steme_metrics *m, void (*fn)(void *arg), void *arg)
 		if (m->hooks[i].fn != fn || m->hooks[i].arg != arg)
 			m->hooks[n++] = m->hooks[i];
 	m->nhooks = n;
-	pthread_mutex_unlock(&m->hooks_mu);
-}
-
-static void
-sample(struct steme_buf *b, const struct steme_series *s, const char *suffix,
-    const char *extra, double v)
-{
-	const char *comma = s->labels[0] != '\0' && extra != NULL ? "," : "";
-
-	steme_buf_printf(b, "%s%s", s->family->name, suffix);
-	if (s->labels[0] != '\0' || extra != NULL)
-		steme_buf_printf(b, "{%s%s%s}", s->labels, comma,
-		    extra == NULL ? "" : extra);
-	if (isnan(v))
-		steme_buf_puts(b, " NaN\n");
-	else if (v == floor(v) && fabs(v) < 1e15)
-		steme_buf_printf(b, " %" PRId64 "\n", (int64_t)v);
-	else
-		steme_buf_printf(b, " %.12g\n", v);
-}
-
-static void
-write_histogram(struct steme_buf *b, const struct steme_series *s)
-{
-	const struct steme_family *f = s->family;
-	uint64_t sum = 0;
-	char le[64];
-
-	for (unsigned i = 0; i < f->nbounds; i++) {
-		sum += atomic_load(&s->bucket[i]);
-		snprintf(le, sizeof(le), "le=\"%.10g\"", f->bounds[i]);
-		sample(b, s, "_bucket", le, (double)sum);
-	}
-	sum += atomic_load(&s->bucket[f->nbounds]);
-	sample(b, s, "_bucket", "le=\"+Inf\"", (double)sum);
-	sample(b, s, "_sum", NULL, from_bits(atomic_load(&s->bits)));
-	sample(b, s, "_count", NULL, (double)sum);
-}
-
-/* The value below which the share q of the window's observations lies; 0 if none. */
-static double
-window_quantile(const struct steme_series *s, double q)
-{
-	int64_t now = epoch_now();
-	uint64_t total = 0, want, seen = 0;
-	uint64_t cell[CELLS] = {0};
-
-	for (unsigned w = 0; w < WINDOWS; w++) {
-		if (now - atomic_load(&s->window[w].epoch) >= WINDOWS)
-			continue;
-		for (unsigned i = 0; i < CELLS; i++) {
-			cell[i] += atomic_load_explicit(&s->window[w].cell[i],
-			    memory_order_relaxed);
-		}
-	}
-	for (unsigned i = 0; i < CELLS; i++)
-		total += cell[i];
-	if (total == 0)
-		return 0;
-	want = (uint64_t)ceil(q * (double)total);
-	for (unsigned i = 0; i < CELLS; i++) {
-		seen += cell[i];
-		if (seen >= want)
-			return exp2((double)(i + 1) / PER_OCTAVE - 20);
-	}
-	return exp2((double)OCTAVES - 20);
-}
-
-static void
-write_summary(struct steme_buf *b, const struct steme_series *s)
-{
-	char q[64];
-
-	for (unsigned i = 0; i < STEME_NELEM(quantiles); i++) {
-		snprintf(q, sizeof(q), "quantile=\"%.10g\"", quantiles[i]);
-		sample(b, s, "", q, window_quantile(s, quantiles[i]));
-	}
-	sample(b, s, "_sum", NULL, from_bits(atomic_load(&s->bits)));
-	sample(b, s, "_count", NULL, (double)atomic_load(&s->count));
-}
-
-static void
-write_family_locked(struct steme_buf *b, const struct steme_family *f)
-{
-	static const char *const types[] = {
-		"counter", "gauge", "histogram", "summary"
-	};
-
-	if (f->first == NULL)
-		return;
-	steme_buf_printf(b, "# HELP %s %s\n# TYPE %s %s\n", f->name, f->help,
-	    f->name, types[f->type]);
-	for (const struct steme_series *s = f->first; s != NULL; s = s->next) {
-		if (f->type == STEME_HISTOGRAM)
-			write_histogram(b, s);
-		else if (f->type == STEME_SUMMARY)
-			write_summary(b, s);
-		else
-			sample(b, s, "", NULL, steme_value(s));
-	}
-}
-
-void
-steme_metrics_write(struct steme_metrics *m, struct steme_buf *b)
-{
-	pthread_mutex_lock(&m->hooks_mu);
-	for (unsigned i = 0; i < m->nhooks; i++)
-		m->hooks[i].fn(m->hooks[i].arg);
-	pthread_mutex_lock(&m->mu);
-	for (const struct steme_family *f = m->first; f != NULL; f = f->next)
-		write_family_locked(b, f);
-	pthread_mutex_unlock(&m->mu);
-	/* held until here: what hooks set anew is written before another's hooks run */
 	pthread_mutex_unlock(&m->hooks_mu);
 }
 
@@ -580,92 +385,4 @@ steme_label_encode(char *out, size_t outlen, const char *s, size_t n)
 	}
 	if (outlen > 0)
 		out[o] = '\0';
-}
-
-/* ---- process_* ---- */
-
-struct process {
-	struct steme_series *cpu, *rss, *vsz, *fds, *maxfds, *start;
-};
-
-static double
-start_seconds(void)
-{
-	unsigned long long ticks = 0, boot = 0;
-	char line[1024], *p;
-	FILE *f = fopen("/proc/self/stat", "re");
-
-	if (f != NULL) {
-		if (fgets(line, sizeof(line), f) != NULL &&
-		    (p = strrchr(line, ')')) != NULL &&
-		    sscanf(p + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u "
-		    "%*u %*u %*d %*d %*d %*d %*d %*d %llu", &ticks) != 1)
-			ticks = 0;
-		fclose(f);
-	}
-	if ((f = fopen("/proc/stat", "re")) != NULL) {
-		while (fgets(line, sizeof(line), f) != NULL)
-			if (sscanf(line, "btime %llu", &boot) == 1)
-				break;
-		fclose(f);
-	}
-	return (double)boot + (double)ticks / (double)sysconf(_SC_CLK_TCK);
-}
-
-static void
-process_hook(void *arg)
-{
-	struct process *p = arg;
-	unsigned long vsz = 0, rss = 0;
-	struct rusage ru;
-	struct rlimit rl;
-	struct dirent *e;
-	double n = 0;
-	FILE *f;
-	DIR *d;
-
-	getrusage(RUSAGE_SELF, &ru);
-	steme_set(p->cpu, (double)(ru.ru_utime.tv_sec + ru.ru_stime.tv_sec) +
-	    (double)(ru.ru_utime.tv_usec + ru.ru_stime.tv_usec) / 1e6);
-	if ((f = fopen("/proc/self/statm", "re")) != NULL) {
-		if (fscanf(f, "%lu %lu", &vsz, &rss) != 2)
-			vsz = rss = 0;
-		fclose(f);
-	}
-	steme_set(p->vsz, (double)vsz * (double)sysconf(_SC_PAGESIZE));
-	steme_set(p->rss, (double)rss * (double)sysconf(_SC_PAGESIZE));
-	if ((d = opendir("/proc/self/fd")) != NULL) {
-		while ((e = readdir(d)) != NULL)
-			n += e->d_name[0] != '.';
-		closedir(d);
-	}
-	steme_set(p->fds, n);
-	if (getrlimit(RLIMIT_NOFILE, &rl) == 0)
-		steme_set(p->maxfds, (double)rl.rlim_cur);
-}
-
-void
-steme_process_metrics(struct steme_metrics *m, const char *name)
-{
-	struct process *p = must_alloc(sizeof(*p));
-	const char *l = name == NULL ? NULL : "process";
-
-#define ONE(type, metric, help) \
-	steme_series(steme_family(m, type, metric, help, l), name)
-	p->cpu = ONE(STEME_COUNTER, "process_cpu_seconds_total",
-	    "Total user and system CPU time spent in seconds.");
-	p->rss = ONE(STEME_GAUGE, "process_resident_memory_bytes",
-	    "Resident memory size in bytes.");
-	p->vsz = ONE(STEME_GAUGE, "process_virtual_memory_bytes",
-	    "Virtual memory size in bytes.");
-	p->fds = ONE(STEME_GAUGE, "process_open_fds",
-	    "Number of open file descriptors.");
-	p->maxfds = ONE(STEME_GAUGE, "process_max_fds",
-	    "Maximum number of open file descriptors.");
-	p->start = ONE(STEME_GAUGE, "process_start_time_seconds",
-	    "Start time of the process since unix epoch in seconds.");
-#undef ONE
-	steme_set(p->start, start_seconds());
-	m->process = p;
-	steme_metrics_hook(m, process_hook, p);
 }
