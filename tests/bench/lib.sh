@@ -12,7 +12,7 @@ die () { printf 'bench: %s\n' "$*" >&2; exit 1; }
 median () { sort -g | awk '{ v[NR] = $1 } END { if (NR) print v[int((NR + 1) / 2)] }'; }
 
 # calc EXPRESSION: with awk.
-calc () { awk "BEGIN { printf \"%.6g\", $1 }"; }
+calc () { awk "BEGIN { printf \"%.6g\\n\", $1 }"; }
 
 # seconds COMMAND...: wall seconds; the output goes to $T/out, a failure ends all.
 seconds () {
