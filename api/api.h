@@ -29,6 +29,7 @@ struct api_route;
 struct api_request;
 struct api_hot;
 struct api_guard;
+struct api_settings;
 
 /* One listening socket with its libmicrohttpd thread. */
 struct api_listener {
@@ -59,6 +60,7 @@ struct api {
 	struct steme_instance in;
 	struct steme_conf conf;
 	struct steme_aclient *client;
+	struct api_settings *settings;
 	struct steme_metrics *metrics;
 	struct api_hot *hot;
 	struct api_listener *listeners;
@@ -101,8 +103,13 @@ struct api_request {
 	bool dispatched, ready;
 	/* who calls (auth.h) */
 	bool admitted;			/* decided: denied says how */
+	bool asked_settings;		/* waited for them once */
 	int denied;			/* with why; the body is drained */
 	struct api_caller caller;
+	/* settings.c: waiting for a load; what follows api_set() */
+	struct api_request *next_waiting;
+	uint64_t needs_load;
+	void (*after_set)(struct api_request *r);
 	/* the daemon's answer (noted by the client's thread, read after resume) */
 	int err;
 	char why[512];
@@ -256,6 +263,10 @@ void api_object(struct api_request *r);
 void api_assert(struct api_request *r);
 void api_bulk(struct api_request *r);
 size_t api_bulk_upload(struct api_request *r, const char *data, size_t n);
+void api_keys_list(struct api_request *r);
+void api_keys_add(struct api_request *r);
+void api_keys_change(struct api_request *r);
+void api_keys_remove(struct api_request *r);
 void api_health(struct api_request *r);
 void api_healthz(struct api_request *r);
 void api_readyz(struct api_request *r);

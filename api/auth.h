@@ -12,9 +12,7 @@
 #ifndef STEME_API_AUTH_H
 #define STEME_API_AUTH_H
 
-#include "core/err.h"
-#include "core/hash.h"
-#include "core/wire.h"
+#include "core/apikey.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -37,13 +35,11 @@ enum api_far {
 	API_FAR_CLOSED		/* their end is closed, so nobody knows whose it was */
 };
 
-#define API_KEY_ID_HEX	16
-
 struct api_caller {
 	enum api_caller_kind kind;
 	uid_t uid;			/* LOCAL */
 	enum steme_role role;		/* READER if ANON */
-	char key_id[API_KEY_ID_HEX + 1];	/* KEY; "" else */
+	char key_id[STEME_APIKEY_ID + 1];	/* KEY; "" else */
 	char agent[STEME_ID_HEX + 1];	/* KEY: the agent bound to it; "" else */
 	enum api_far far;
 	char spoilt[64];
@@ -64,7 +60,8 @@ int api_may_admin(struct api_request *r, struct steme_why *why);
 
 /* Whose key signs what came without a signature. */
 struct api_signer {
-	uint32_t uid;
+	uint32_t uid;			/* STEME_UID_NAMED: key says which */
+	char key[sizeof(STEME_APIKEY_SIGNER) + STEME_APIKEY_ID];
 };
 /* STEME_OK, STEME_EAUTH (nobody is known to sign for) or STEME_EPERM, with the reason. */
 int api_signer(struct api_request *r, struct api_signer *s, struct steme_why *why);

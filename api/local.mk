@@ -19,4 +19,4 @@ CLEANFILES += %D%/files_data.c
 %D%/files_data.c: $(API_FILES) %D%/embed.sh
 	$(AM_V_GEN)$(MKDIR_P) %D%
 	$(AM_V_at)(cd $(srcdir) && $(SHELL) %D%/embed.sh $(API_FILES)) >$@-t && mv -f $@-t $@
-stemedb_api_SOURCES += %D%/auth.c %D%/auth.h
+stemedb_api_SOURCES += %D%/auth.c %D%/auth.h %D%/settings.c %D%/settings.h %D%/h_apikey.c

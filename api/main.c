@@ -6,6 +6,7 @@
 #include "config.h"
 #include "api/api.h"
 #include "api/guard.h"
+#include "api/settings.h"
 #include "core/clock.h"
 #include "core/log.h"
 #include "core/sign.h"
@@ -231,7 +232,8 @@ start(struct api *a, struct steme_why *why)
 	make_metrics(a);
 	if ((a->guard = api_guard_new(a)) == NULL)
 		return STEME_ENOMEM;
-	if ((err = steme_instance_make(&a->in, why)) != STEME_OK ||
+	if ((err = api_settings_new(&a->settings, a)) != STEME_OK ||
+	    (err = steme_instance_make(&a->in, why)) != STEME_OK ||
 	    (err = steme_aclient_new(&a->client, &co, why)) != STEME_OK ||
 	    (err = api_server_start(a, why)) != STEME_OK)
 		return err;
@@ -321,6 +323,7 @@ main(int argc, char **argv)
 	atomic_store(&a.ending, true);
 	api_server_stop(&a);
 	steme_aclient_free(a.client);
+	api_settings_free(a.settings);
 	steme_changes_close(atomic_load(&a.changes));
 	for (unsigned i = 0; i < 64; i++)
 		steme_changes_close(retired[i]);

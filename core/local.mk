@@ -34,6 +34,7 @@ libsteme_base_a_SOURCES += %D%/keyring.c %D%/keyring_profile.c %D%/keyring.h
 
 # --- base: JSON form of objects
 libsteme_base_a_SOURCES += %D%/jsonin.c %D%/jsonin.h
+libsteme_base_a_SOURCES += %D%/apikey.c %D%/apikey.h
 libsteme_base_a_SOURCES += %D%/claim.c %D%/claim.h %D%/claim_impl.h
 libsteme_base_a_SOURCES += %D%/claim_json.c %D%/claim_json.h
 libsteme_base_a_SOURCES += %D%/claim_members.c %D%/claim_tsv.c

@@ -250,6 +250,14 @@ steme_msg_put_assert(struct steme_buf *b, uint32_t uid, uint8_t kind, uint32_t n
 	steme_wr_le(b, n, 4);
 }
 
+void
+steme_msg_put_assert_key(struct steme_buf *b, struct steme_str key, uint8_t kind,
+    uint32_t n)
+{
+	steme_msg_put_assert(b, STEME_UID_NAMED, kind, n);
+	steme_wr_str(b, 1, key);
+}
+
 int
 steme_msg_get_assert(struct steme_msg_assert *m, const void *p, size_t n)
 {
@@ -259,8 +267,11 @@ steme_msg_get_assert(struct steme_msg_assert *m, const void *p, size_t n)
 	t.uid = (uint32_t)steme_rd_le(&r, 4);
 	t.kind = (uint8_t)steme_rd_le(&r, 1);
 	if (t.kind > STEME_BATCH ||
-	    get_count(&r, &t.n, STEME_BATCH_MAX, 4) != STEME_OK ||
-	    check_strings(r, t.n, STEME_FRAME_MAX) != STEME_OK)
+	    get_count(&r, &t.n, STEME_BATCH_MAX, 4) != STEME_OK)
+		return STEME_EPROTO;
+	if (t.uid == STEME_UID_NAMED)
+		t.key = steme_rd_str(&r, 1, 255);
+	if (check_strings(r, t.n, STEME_FRAME_MAX) != STEME_OK)
 		return STEME_EPROTO;
 	t.items = r;
 	*m = t;

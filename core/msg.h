@@ -58,11 +58,15 @@ struct steme_msg_put_result {
 	struct steme_str why;		/* "" unless err */
 };
 /*
- * ASSERT: JSON to be signed here.  uid: on whose behalf; anything but the caller's own needs
- * role admin (the sidecar).  UINT32_MAX: the caller.
+ * ASSERT and PROFILE say whose key is meant: a uid's (UINT32_MAX: the caller's), or
+ * with STEME_UID_NAMED the one called `key`.  Anything but the caller's own needs role admin
+ * (the sidecar).
  */
+#define STEME_UID_NAMED	(UINT32_MAX - 1)
+/* ASSERT: JSON to be signed here. */
 struct steme_msg_assert {
 	uint32_t uid;
+	struct steme_str key;		/* absent unless STEME_UID_NAMED */
 	uint8_t kind;			/* expected kind, 0: any */
 	uint32_t n;			/* JSON texts that follow */
 	struct steme_rd items;
@@ -91,6 +95,8 @@ int steme_msg_next_member(struct steme_rd *r, struct steme_str *bytes);
 
 void steme_msg_put_assert(struct steme_buf *b, uint32_t uid, uint8_t kind,
     uint32_t n);		/* then steme_wr_bytes(b, 4, ...) a JSON text */
+void steme_msg_put_assert_key(struct steme_buf *b, struct steme_str key, uint8_t kind,
+    uint32_t n);		/* the same, by STEME_UID_NAMED */
 int steme_msg_get_assert(struct steme_msg_assert *m, const void *p, size_t n);
 
 void steme_msg_put_result(struct steme_buf *b, const struct steme_msg_put_result *m);
@@ -158,14 +164,15 @@ int steme_msg_get_work(struct steme_msg_work *m, const void *p, size_t n);
 void steme_msg_put_verify(struct steme_buf *b, bool skip_signatures);
 int steme_msg_get_verify(bool *skip_signatures, const void *p, size_t n);
 
-/* PROFILE: reads, or sets and reads, the key profile of a uid. */
+/* PROFILE: reads, or sets and reads, the profile of a key; makes the key if absent. */
 struct steme_msg_profile {
-	uint32_t uid;			/* UINT32_MAX: the caller's; another's: admin */
+	uint32_t uid;			/* as in ASSERT */
 	bool set;
 	enum steme_class class_;	/* STEME_CLASS_NONE: anecdotal */
 	int32_t confidence;		/* 1/10,000 */
 	struct steme_str source;	/* "": none */
 	struct steme_id agent;		/* in the reply: the key's public half */
+	struct steme_str key;		/* absent unless STEME_UID_NAMED */
 };
 void steme_msg_put_profile(struct steme_buf *b, const struct steme_msg_profile *m);
 int steme_msg_get_profile(struct steme_msg_profile *m, const void *p, size_t n);

@@ -356,6 +356,8 @@ steme_msg_put_profile(struct steme_buf *b, const struct steme_msg_profile *m)
 	steme_wr_le(b, (uint64_t)(int64_t)m->confidence, 4);
 	steme_wr_str(b, 2, m->source);
 	steme_buf_put(b, m->agent.b, STEME_ID_LEN);
+	if (m->uid == STEME_UID_NAMED)
+		steme_wr_str(b, 1, m->key);
 }
 
 int
@@ -372,6 +374,8 @@ steme_msg_get_profile(struct steme_msg_profile *m, const void *p, size_t n)
 	t.confidence = (int32_t)(uint32_t)steme_rd_le(&r, 4);
 	t.source = steme_rd_str(&r, 2, STEME_SOURCE_MAX);
 	steme_rd_id(&r, &t.agent);
+	if (t.uid == STEME_UID_NAMED)
+		t.key = steme_rd_str(&r, 1, 255);
 	if (!steme_rd_done(&r) || set > 1 ||
 	    (class_ >= STEME_NCLASS && class_ != STEME_CLASS_NONE) ||
 	    t.confidence < 0 || t.confidence > 10000)

@@ -2,6 +2,7 @@
 /* service_write.c - PUT, BATCH, ASSERT: into the store; PROFILE, KEYS: the keyring. */
 #include "config.h"
 #include "core/service_impl.h"
+#include "core/apikey.h"
 #include "core/util.h"
 
 #include <stdio.h>
@@ -228,16 +229,35 @@ make_batch(struct steme_service *s, struct steme_request *r, struct job **out)
 
 /* ---- ASSERT ---- */
 
-/* The uid whose key is meant, and whether the caller may use it. */
+/* Whose key is meant, by its name in the keyring; and whether the caller may use it. */
 static int
-acting_uid(const struct steme_request *r, uint32_t uid, uid_t *out,
-    struct steme_why *why)
+acting_key(const struct steme_request *r, uint32_t uid, struct steme_str key,
+    char name[129], struct steme_why *why)
 {
-	*out = uid == UINT32_MAX ? r->caller.uid : (uid_t)uid;
-	if (*out != r->caller.uid && r->caller.role < STEME_ROLE_ADMIN)
+	uid_t who = uid == UINT32_MAX ? r->caller.uid : (uid_t)uid;
+
+	if (uid == STEME_UID_NAMED) {
+		if (r->caller.role < STEME_ROLE_ADMIN)
+			return steme_fail(why, STEME_EPERM, "keys are used by name with "
+			    "the role admin only, and you have %s",
+			    steme_role_name(r->caller.role));
+		/* operator.pem and users' keys are not to be had this way */
+		if (key.n <= strlen(STEME_APIKEY_SIGNER) || key.n > 128 ||
+		    memcmp(key.p, STEME_APIKEY_SIGNER,
+		    strlen(STEME_APIKEY_SIGNER)) != 0)
+			return steme_fail(why, STEME_EINVAL, "'%.*s' is not the name "
+			    "of an API key's signing key, which begins with "
+			    STEME_APIKEY_SIGNER, (int)STEME_MIN(key.n, 128), key.p);
+		snprintf(name, 129, "%.*s", STEME_STR(key));
+		return STEME_OK;
+	}
+	if (who != r->caller.uid && r->caller.role < STEME_ROLE_ADMIN)
 		return steme_fail(why, STEME_EPERM, "the key of user %u is not yours "
-		    "(user %u) to use: that needs the role admin", (unsigned)*out,
+		    "(user %u) to use: that needs the role admin", (unsigned)who,
 		    (unsigned)r->caller.uid);
+	if (who == (uid_t)-1)
+		return steme_fail(why, STEME_EINVAL, "no uid");
+	snprintf(name, 129, "uid-%u", (unsigned)who);
 	return STEME_OK;
 }
 
@@ -295,7 +315,7 @@ make_asserts(struct steme_service *s, struct steme_request *r, struct job **out,
 	struct steme_msg_assert m;
 	struct steme_key key;
 	struct job *j = NULL;
-	uid_t uid;
+	char name[129];
 	int err;
 
 	if (s->o.keyring == NULL)
@@ -303,9 +323,9 @@ make_asserts(struct steme_service *s, struct steme_request *r, struct job **out,
 		    "the claims yourself");
 	if (steme_msg_get_assert(&m, r->payload, r->len) != STEME_OK)
 		return steme_fail(why, STEME_EPROTO, "malformed ASSERT");
-	if ((err = acting_uid(r, m.uid, &uid, why)) != STEME_OK ||
-	    (err = steme_keyring_uid(s->o.keyring, uid, &key, &profile, why)) !=
-	    STEME_OK)
+	if ((err = acting_key(r, m.uid, m.key, name, why)) != STEME_OK ||
+	    (err = steme_keyring_get(s->o.keyring, name, true, &key, &profile,
+	    why)) != STEME_OK)
 		return err;
 	err = steme_fail(why, STEME_ENOMEM, "out of memory");
 	if ((j = new_job(s, r, m.n)) == NULL ||
@@ -356,29 +376,28 @@ profile(struct steme_service *s, struct steme_request *r, struct steme_buf *b,
 	struct steme_msg_profile m;
 	struct steme_profile p;
 	struct steme_key key;
-	char name[32];
-	uid_t uid;
+	char name[129];
 	int err;
 
 	if (s->o.keyring == NULL)
 		return steme_fail(why, STEME_EAUTH, "this daemon keeps no keys");
 	if (steme_msg_get_profile(&m, r->payload, r->len) != STEME_OK)
 		return steme_fail(why, STEME_EPROTO, "malformed PROFILE");
-	if ((err = acting_uid(r, m.uid, &uid, why)) != STEME_OK)
+	if ((err = acting_key(r, m.uid, m.key, name, why)) != STEME_OK)
 		return err;
 	if (m.set) {
 		p.class_ = m.class_;
 		p.confidence = m.confidence;
 		memcpy(p.source, m.source.p, m.source.n);
 		p.source[m.source.n] = '\0';
-		snprintf(name, sizeof(name), "uid-%u", (unsigned)uid);
 		err = steme_keyring_set_profile(s->o.keyring, name, &p, why);
 	}
 	if (err == STEME_OK)
-		err = steme_keyring_uid(s->o.keyring, uid, &key, &p, why);
+		err = steme_keyring_get(s->o.keyring, name, true, &key, &p, why);
 	if (err != STEME_OK)
 		return err;
-	m.uid = (uint32_t)uid;
+	if (m.uid == UINT32_MAX)
+		m.uid = (uint32_t)r->caller.uid;
 	m.class_ = p.class_;
 	m.confidence = p.confidence;
 	m.source = steme_str_from(p.source);

@@ -249,6 +249,42 @@ START_TEST(an_assert_comes_back)
 END_TEST
 
 static int
+d_profile(const void *p, size_t n)
+{
+	struct steme_msg_profile m;
+
+	return steme_msg_get_profile(&m, p, n);
+}
+
+START_TEST(a_key_meant_by_name_comes_back)
+{
+	struct steme_msg_profile p = { .uid = STEME_UID_NAMED, .set = true,
+	    .class_ = STEME_EXPERT, .confidence = 1, .source = STEME_LIT(""),
+	    .key = STEME_LIT("apikey-1") }, got;
+	struct steme_msg_assert m;
+	struct steme_buf b = {0};
+	struct steme_str s;
+
+	steme_msg_put_assert_key(&b, STEME_LIT("apikey-1"), 0, 1);
+	steme_wr_bytes(&b, 4, "{}", 2);
+	ck_assert_int_eq(steme_msg_get_assert(&m, b.data, b.len), STEME_OK);
+	ck_assert_uint_eq(m.uid, STEME_UID_NAMED);
+	ck_assert(steme_str_eq(m.key, STEME_LIT("apikey-1")));
+	ck_assert_int_eq(steme_msg_next_member(&m.items, &s), STEME_OK);
+	ck_assert(steme_str_eq(s, STEME_LIT("{}")));
+	no_prefix_is_good(&b, d_assert);
+	byte_is_bad(&b, 9, 200, d_assert);	/* the name is not that long */
+	steme_buf_clear(&b);
+	steme_msg_put_profile(&b, &p);
+	ck_assert_int_eq(steme_msg_get_profile(&got, b.data, b.len), STEME_OK);
+	ck_assert(steme_str_eq(got.key, p.key));
+	no_prefix_is_good(&b, d_profile);
+	byte_is_bad(&b, 0, 1, d_profile);	/* of a uid: then no name follows */
+	steme_buf_fini(&b);
+}
+END_TEST
+
+static int
 d_result(const void *p, size_t n)
 {
 	struct steme_rd r = steme_rd_from(p, n);
@@ -549,14 +585,6 @@ START_TEST(work_comes_back)
 END_TEST
 
 static int
-d_profile(const void *p, size_t n)
-{
-	struct steme_msg_profile m;
-
-	return steme_msg_get_profile(&m, p, n);
-}
-
-static int
 d_set(const void *p, size_t n)
 {
 	struct steme_msg_set m;
@@ -608,7 +636,7 @@ d_cancel(const void *p, size_t n)
 START_TEST(profile_verify_and_cancel_come_back)
 {
 	struct steme_msg_profile m = { 7, true, STEME_EXPERT, 9500,
-	    STEME_LIT("https://x"), id_of(2) }, g;
+	    STEME_LIT("https://x"), id_of(2), { 0 } }, g;
 	struct steme_buf b = {0};
 	uint64_t req = 0;
 	bool skip = false;
@@ -676,6 +704,7 @@ suite(void)
 	tcase_add_test(t, a_batch_comes_back_with_some_of_its_members);
 	tcase_add_test(t, a_batch_with_an_id_twice_is_refused);
 	tcase_add_test(t, an_assert_comes_back);
+	tcase_add_test(t, a_key_meant_by_name_comes_back);
 	tcase_add_test(t, results_come_back);
 	tcase_add_test(t, a_query_comes_back_and_absent_is_not_empty);
 	tcase_add_test(t, the_query_of_the_document_has_these_bytes);

@@ -2,6 +2,7 @@
 /* check_service.c - what the daemon answers, without a socket. */
 #include "config.h"
 #include "tests/service_util.h"
+#include "core/util.h"
 
 static struct rig G;
 
@@ -338,7 +339,7 @@ START_TEST(claims_are_signed_with_the_callers_key_and_profile)
 	    "{\"concept_path\":\"a/b\",\"predicate\":\"q\",\"object\":\"x\","
 	    "\"agent\":\"operator\"}" };
 	struct steme_msg_profile p = { UINT32_MAX, true, STEME_EXPERT, 7500,
-	    STEME_LIT("https://me.example"), { { 0 } } };
+	    STEME_LIT("https://me.example"), { { 0 } }, { 0 } };
 	struct steme_profile got;
 	struct steme_buf b = {0};
 	struct steme_query q;
@@ -387,7 +388,7 @@ START_TEST(only_an_admin_signs_for_another_user)
 	static const char *const json[] = {
 	    "{\"concept_path\":\"a\",\"predicate\":\"p\",\"object\":true}" };
 	struct steme_msg_profile p = { 7, false, STEME_EXPERT, 0, STEME_LIT(""),
-	    { { 0 } } };
+	    { { 0 } }, { 0 } };
 	struct steme_buf b = {0};
 	struct steme_why why;
 	struct ask a;
@@ -416,6 +417,47 @@ START_TEST(only_an_admin_signs_for_another_user)
 	    STEME_OK);
 	ck_assert_int_eq(result_at(&a, 0).err, STEME_EINVAL);
 	ask_fini(&a);
+	steme_buf_fini(&b);
+}
+END_TEST
+
+START_TEST(only_an_admin_uses_keys_by_name_and_only_those_of_api_keys)
+{
+	static const struct { const char *name; int err; } cases[] = {
+		{ "apikey-0123", STEME_OK }, { "operator", STEME_EINVAL },
+		{ "uid-0", STEME_EINVAL }, { "apikey-", STEME_EINVAL },
+		{ "apikey-../operator", STEME_EINVAL }, { "", STEME_EINVAL }
+	};
+	static const char json[] =
+	    "{\"concept_path\":\"a\",\"predicate\":\"p\",\"object\":true}";
+	struct steme_msg_profile p = { .uid = STEME_UID_NAMED,
+	    .source = STEME_LIT(""), .key = STEME_LIT("apikey-0123") }, got;
+	struct steme_buf b = {0};
+	struct steme_key key;
+	struct ask a;
+
+	for (size_t i = 0; i < STEME_NELEM(cases); i++) {
+		steme_msg_put_assert_key(&b, steme_str_from(cases[i].name), 0, 1);
+		steme_wr_bytes(&b, 4, json, sizeof(json) - 1);
+		ck_assert_int_eq(ask_as(&a, STEME_ROLE_ADMIN, STEME_MSG_ASSERT, &b,
+		    NULL), cases[i].err);
+		ask_fini(&a);
+	}
+	ck_assert_int_eq(steme_keyring_get(G.k, "apikey-0123", false, &key, NULL,
+	    NULL), STEME_OK);
+	steme_msg_put_profile(&b, &p);
+	ck_assert_int_eq(ask_as(&a, STEME_ROLE_ADMIN, STEME_MSG_PROFILE, &b, NULL),
+	    STEME_OK);
+	ck_assert_int_eq(steme_msg_get_profile(&got, a.all.data, a.all.len),
+	    STEME_OK);
+	ck_assert(steme_id_eq(&got.agent, &key.agent));
+	ask_fini(&a);
+	steme_msg_put_assert_key(&b, STEME_LIT("apikey-0123"), 0, 1);
+	steme_wr_bytes(&b, 4, json, sizeof(json) - 1);
+	ck_assert_int_eq(ask_as(&a, STEME_ROLE_WRITER, STEME_MSG_ASSERT, &b, NULL),
+	    STEME_EPERM);
+	ask_fini(&a);
+	steme_key_wipe(&key);
 	steme_buf_fini(&b);
 }
 END_TEST
@@ -808,6 +850,7 @@ suite(void)
 	tcase_add_test(t, a_refused_batch_refuses_its_members);
 	tcase_add_test(t, claims_are_signed_with_the_callers_key_and_profile);
 	tcase_add_test(t, only_an_admin_signs_for_another_user);
+	tcase_add_test(t, only_an_admin_uses_keys_by_name_and_only_those_of_api_keys);
 	tcase_add_test(t, a_signed_claim_keeps_its_author);
 	tcase_add_test(t, objects_lists_history_and_diff_are_answered);
 	tcase_add_test(t, status_is_json_with_everything_documented);

@@ -66,7 +66,10 @@ fuzz_assert(const uint8_t *p, size_t n)
 
 	if (steme_msg_get_assert(&m, p, n) != STEME_OK)
 		return;
-	steme_msg_put_assert(&b, m.uid, m.kind, m.n);
+	if (m.uid == STEME_UID_NAMED)
+		steme_msg_put_assert_key(&b, m.key, m.kind, m.n);
+	else
+		steme_msg_put_assert(&b, m.uid, m.kind, m.n);
 	for (uint32_t i = 0; i < m.n; i++) {
 		if (steme_msg_next_member(&m.items, &s) != STEME_OK)
 			abort();
