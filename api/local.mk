@@ -11,7 +11,12 @@ stemedb_api_SOURCES += %D%/meter.c %D%/meter.h %D%/hotpaths.c %D%/hotpaths.h
 stemedb_api_SOURCES += %D%/h_query.c %D%/h_assert.c %D%/h_bulk.c %D%/bulk_groups.c %D%/bulk.h %D%/h_health.c
 
 # Files within the program (api/files.h).
-API_FILES = %D%/ui/index.html
+API_FILES = %D%/ui/index.html %D%/ui/style.css %D%/ui/icon.svg
+API_FILES += %D%/ui/app.js %D%/ui/api.js %D%/ui/dom.js %D%/ui/links.js %D%/ui/show.js
+API_FILES += %D%/ui/search.js %D%/ui/list.js %D%/ui/concept.js %D%/ui/predicate.js
+API_FILES += %D%/ui/timeline.js %D%/ui/values.js %D%/ui/claim.js %D%/ui/verify.js
+API_FILES += %D%/ui/blake2b.js %D%/ui/feed.js %D%/ui/lists.js %D%/ui/store.js
+API_FILES += %D%/ui/cluster.js
 stemedb_api_SOURCES += %D%/files.c %D%/files.h
 nodist_stemedb_api_SOURCES = %D%/files_data.c
 EXTRA_DIST += %D%/embed.sh $(API_FILES)

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* concept.js - browsing: concepts below a concept, and what is claimed of one. */
+import { h, add, row, table } from "./dom.js";
+import { getJSON } from "./api.js";
+import { list } from "./list.js";
+import { to } from "./links.js";
+import { LENSES, agent, claim, concept, conflict, count, crumbs, time, value, visible } from "./show.js";
+import * as predicate from "./predicate.js";
+
+const CHILDREN = 10000, PREDICATES = 200;
+
+const byName = new Intl.Collator(undefined, { numeric: true });
+
+/*
+ * A list of concepts, a page at a time.  A whole answer stands in the order of names; of one
+ * with more pages, names come in the server's order.  null: there is none.
+ */
+async function concepts(question, label, shown, signal)
+{
+	let first = true, cursor = null;
+	const ask = async () => {
+		const a = await getJSON("/v1/concepts", { ...question, limit: CHILDREN, cursor }, signal);
+
+		cursor = a.next_cursor;
+		if (first && cursor === null)
+			a.concepts.sort((x, y) => byName.compare(shown(x), shown(y)));
+		first = false;
+		return a.concepts;
+	};
+	const head = h("h2", null);
+	const named = (n) => head.replaceChildren(`${count(n)}${cursor === null ? "" : "+"} ${label}`);
+	const found = await ask();
+	let length = found.length;
+	if (length === 0)
+		return null;
+	const l = list({ label, name: shown,
+		row: (c) => ({ href: to.concept(c.concept_path), nodes: [
+			h("bdi.name", null, visible(shown(c))),
+			h("span.dim", null, c.assertions > 0 ? count(c.assertions) : "",
+			    h("span.more", { "aria-hidden": "true" }, c.children ? "›" : "")),
+			h("span.hidden", null, c.assertions > 0 ? " claims" : "", c.children ? ", has concepts below" : "")] }),
+		more: async () => {
+			const next = await ask().catch(() => null);
+			if (next === null)
+				return;		/* the banner says it */
+			length += next.length;
+			named(length);
+			l.append(next, cursor === null);
+		} });
+	named(length);
+	queueMicrotask(() => l.append(found, cursor === null));
+	return h("section.children", null, head, l.element);
+}
+
+function emptyStore()
+{
+	return h("section.empty", null, h("h1", null, "Nothing is claimed yet"),
+	    h("p", null, "StemeDB keeps signed claims, also those that contradict each other. Load the sample, facts about " +
+		"countries from sources that disagree:"),
+	    h("pre", null, "steme import etc/sample/countries.ndjson"),
+	    h("p", null, "or make a claim of your own:"),
+	    h("pre", null, "steme assert drug/semaglutide max_weekly_dose '2.4 mg'"),
+	    h("p.dim", null, "Then reload this page."));
+}
+
+export async function browse({ signal, title })
+{
+	const l = await concepts({}, "concepts", (c) => c.name, signal);
+
+	title("");
+	if (l === null)
+		return emptyStore();
+	return [h("h1", null, "All concepts"),
+		h("p.lead", null, "What is claimed, by whom, and where claims contradict each other. ",
+		    h("span.dim", null, "Press ", h("kbd", null, "/"), " to find a concept.")),
+		l];
+}
+
+export async function prefix({ params, signal, title })
+{
+	const p = params.prefix ?? "";
+	const l = await concepts({ prefix: p }, "concepts", (c) => c.concept_path, signal);
+
+	title(`Search: ${p}`);
+	return [h("h1", null, "Concepts that begin with ", h("bdi.quoted", null, visible(p))),
+		l ?? h("p", null, "There is none. Case counts, and a path begins at the top: ",
+		    h("code", null, "world/france"), ", not ", h("code", null, "france"), ".")];
+}
+
+function lensChoice(path, lens)
+{
+	return h("nav.choice", { "aria-label": "Lens" }, h("span", null, "seen by"), LENSES.map((l) =>
+	    h("a", { href: to.concept(path, { lens: l === "recency" ? null : l }),
+		"aria-current": l === lens ? "true" : null }, l)));
+}
+
+const HEAD = ["predicate", "value", ["conflict", "c-conflict"], ["claims", "num"], "agent", "class", "time"];
+
+function cells(path, r)
+{
+	return [h("a.predicate", { href: to.predicate(path, r.predicate) }, h("bdi", null, visible(r.predicate))),
+		value(r.object), conflict(r.conflict_score, r.candidates), count(r.candidates),
+		agent(r.agent_id), r.source_class, time(r.time)];
+}
+
+/* The predicates, a page at a time. */
+async function predicates(path, lens, signal)
+{
+	const question = { concept_path: path, lens, limit: PREDICATES };
+	const a = await getJSON("/v1/query", question, signal);
+	let cursor = a.next_cursor;
+
+	if (a.results.length === 0)
+		return null;
+	const t = table(`Predicates of ${path} seen by ${lens}`, HEAD, a.results.map((r) => cells(path, r)), { class: "cards" });
+	const more = h("button", { type: "button", hidden: cursor === null, on: { click: async () => {
+		more.disabled = true;
+		try {
+			const b = await getJSON("/v1/query", { ...question, cursor }, signal);
+			cursor = b.next_cursor;
+			add(t.querySelector("tbody"), b.results.map((r) => row(HEAD, cells(path, r))));
+			more.hidden = cursor === null;
+		} finally {
+			more.disabled = false;
+		}
+	} } }, "More predicates");
+	return h("section", null, lensChoice(path, lens), t, more);
+}
+
+function rules(results)
+{
+	if (results.length === 0)
+		return null;
+	return h("section", null, h("h2", null, "Rules that hold here"),
+	    table("Rules", ["rule", "value", "reason", "declared at", "claim"], results.map((r) => [
+		    h("bdi", null, visible(r.predicate)), value(r.object), r.reason ? h("bdi", null, visible(r.reason)) : "–",
+		    concept(r.declared_at), claim(r.assertion_id)]), { class: "cards" }));
+}
+
+export async function show(place)
+{
+	const { arg: path, params, signal, title } = place;
+
+	if (params.predicate !== undefined)
+		return predicate.show(place);
+	const lens = LENSES.includes(params.lens) ? params.lens : "recency";
+	const [said, below, constraints] = await Promise.all([
+		predicates(path, lens, signal),
+		concepts({ parent: path }, "below", (c) => c.name, signal),
+		getJSON("/v1/query", { concept_path: path, lens: "constraints" }, signal)]);
+
+	title(path);
+	return [crumbs(path), h("h1", null, h("bdi", null, visible(path.split("/").pop()))),
+		h("div.split", { "data-both": said !== null && below !== null }, below,
+		    h("div.grow", null, said, rules(constraints.results))),
+		said === null && below === null ? h("p", null, "Nothing is claimed of ", h("bdi.quoted", null, visible(path)),
+		    ". Spelling and case count; ", h("a", { href: to.search(path.slice(0, -1) || path) }, "see what begins alike"), ".") : null];
+}

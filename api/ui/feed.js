@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* feed.js - what is recorded, as it is. */
+import { h, say } from "./dom.js";
+import { outages } from "./api.js";
+import { to } from "./links.js";
+import { agent, claim, concept, count, time, visible } from "./show.js";
+
+const KINDS = ["assertion", "vote", "retraction", "epoch", "alias", "trust", "revocation", "batch"];
+const ROWS = 300, SAY_MS = 5000;
+
+function entry(e)
+{
+	return h("li", null, h("span.num.dim", null, count(e.lsn)), h("span.kind", null, e.kind), time(e.time),
+	    h("span.grow", null, e.concept_path ? [concept(e.concept_path), e.predicate ?
+		[" ", h("a", { href: to.predicate(e.concept_path, e.predicate) }, h("bdi", null, visible(e.predicate)))] : null] : null),
+	    e.agent_id ? agent(e.agent_id) : null, claim(e.id));
+}
+
+export function show({ params, signal, title })
+{
+	const prefix = params.prefix ?? "";
+	const rows = h("ol.feed", { "aria-label": "Records, newest first" });
+	const state = h("span.live", null, "connecting…");
+	const total = h("span.dim", null, "");
+	const button = h("button", { type: "button", "aria-pressed": "false", on: { click: pause } }, "Pause");
+	const below = h("input", { type: "text", id: "below", value: prefix, placeholder: "any", spellcheck: "false" });
+	const waiting = [];
+	let n = 0, told = 0, paused = false, source = null, frame = 0;
+
+	function draw()
+	{
+		frame = 0;
+		if (paused)
+			return;
+		/* the newest stand; of a flood only those that would */
+		const fresh = waiting.splice(0).slice(-ROWS);
+		rows.prepend(...fresh.reverse().map(entry));
+		while (rows.children.length > ROWS)
+			rows.lastElementChild.remove();
+	}
+
+	function counted()
+	{
+		total.textContent = n === 0 ? "nothing yet" : `${count(n)} since this page opened` +
+		    (paused ? `, ${count(waiting.length)} waiting` : "");
+	}
+
+	function take(e)
+	{
+		waiting.push(JSON.parse(e.data));
+		if (waiting.length > 4 * ROWS)
+			waiting.splice(0, waiting.length - ROWS);
+		n++;
+		counted();
+		if (Date.now() - told > SAY_MS) {
+			told = Date.now();
+			say(`${count(n)} records`);
+		}
+		frame ||= requestAnimationFrame(draw);
+	}
+
+	function pause()
+	{
+		paused = !paused;
+		button.setAttribute("aria-pressed", String(paused));
+		button.textContent = paused ? "Go on" : "Pause";
+		counted();
+		draw();
+	}
+
+	function status(text, live)
+	{
+		state.textContent = text;
+		state.toggleAttribute("data-live", live);
+	}
+
+	function connect()
+	{
+		source = new EventSource("/v1/feed" + (prefix ? "?prefix=" + encodeURIComponent(prefix) : ""));
+		source.addEventListener("open", () => {
+			status("live", true);
+			outages.dispatchEvent(new CustomEvent("answered"));
+		});
+		source.addEventListener("error", () => {
+			status("interrupted, connecting again…", false);
+			if (source.readyState === EventSource.CLOSED && !signal.aborted)
+				setTimeout(() => signal.aborted || connect(), 3000);
+		});
+		for (const k of KINDS)
+			source.addEventListener(k, take);
+	}
+
+	title("Feed");
+	connect();
+	signal.addEventListener("abort", () => { source.close(); cancelAnimationFrame(frame); });
+	counted();
+	return [h("h1", null, "Feed"),
+		h("div.toolbar", null, state, total, h("span.grow"),
+		    h("form.inline", { on: { submit: (e) => { e.preventDefault(); location.hash = to.feed(below.value); } } },
+			h("label", { for: "below" }, "below"), below), button),
+		rows];
+}
