@@ -2,13 +2,15 @@
 /*
  * lens_voices.c - one voice an agent, voices grouped by value.
  *
- * Few candidates are compared with each other on the stack; many are sorted, twice: by
- * agent, then by value.  Sorting cannot be made slow by chosen keys or values.
+ * Few candidates are compared with each other on the stack.  Of many, each agent's newest is
+ * found with a keyed hash, and those are sorted by value: neither can be made slow by
+ * chosen keys or values.
  */
 #include "config.h"
 #include "core/lens_impl.h"
 
 #include "core/fixed.h"
+#include "core/htab.h"
 
 #include <stdlib.h>
 
@@ -65,19 +67,6 @@ group_small(struct voices *v, const struct steme_cand *c, const uint32_t *sub,
 }
 
 static int
-by_agent(const void *va, const void *vb)
-{
-	const struct item *a = va, *b = vb;
-	int d;
-
-	if (a->prefix != b->prefix)
-		return a->prefix < b->prefix ? -1 : 1;
-	if ((d = steme_id_cmp(&a->c->o.agent, &b->c->o.agent)) != 0)
-		return d;
-	return cand_later(a->c, b->c);
-}
-
-static int
 by_value(const void *va, const void *vb)
 {
 	const struct item *a = va, *b = vb;
@@ -104,30 +93,39 @@ value_prefix(const struct steme_object *o)
 	return h;
 }
 
-static uint64_t
-agent_prefix(const struct steme_id *agent)
+/* The newest candidate of each agent, in the order in which agents come; *m of them. */
+static int
+newest_each(struct item *it, uint32_t *m, const struct steme_cand *c,
+    const uint32_t *sub, uint32_t n)
 {
-	uint64_t p;
+	struct steme_htab agents = { 0 };
+	uint32_t hash, step, at;
+	int err = STEME_OK;
 
-	memcpy(&p, agent->b, sizeof(p));
-	return p;
+	*m = 0;
+	for (uint32_t i = 0; i < n && err == STEME_OK; i++) {
+		uint32_t idx = sub == NULL ? i : sub[i];
+		const struct steme_cand *a = &c[idx];
+
+		step = hash = steme_hash_id(&a->o.agent);
+		while ((at = steme_htab_next(&agents, hash, &step)) !=
+		    STEME_HTAB_NONE)
+			if (steme_id_eq(&it[at].c->o.agent, &a->o.agent))
+				break;
+		if (at == STEME_HTAB_NONE) {
+			err = steme_htab_add(&agents, hash, *m);
+			it[(*m)++] = (struct item){ 0, a, idx };
+		} else if (cand_later(a, it[at].c) < 0) {
+			it[at] = (struct item){ 0, a, idx };
+		}
+	}
+	steme_htab_fini(&agents);
+	return err;
 }
 
 static void
-group_sorted(struct voices *v, struct item *it, const struct steme_cand *c,
-    const uint32_t *sub, uint32_t n)
+group_sorted(struct voices *v, struct item *it, uint32_t m)
 {
-	uint32_t m = 0;
-
-	for (uint32_t i = 0; i < n; i++) {
-		uint32_t idx = sub == NULL ? i : sub[i];
-
-		it[i] = (struct item){ agent_prefix(&c[idx].o.agent), &c[idx], idx };
-	}
-	qsort(it, n, sizeof(*it), by_agent);
-	for (uint32_t i = 0; i < n; i++)
-		if (m == 0 || !steme_id_eq(&it[m - 1].c->o.agent, &it[i].c->o.agent))
-			it[m++] = it[i];
 	for (uint32_t i = 0; i < m; i++)
 		it[i].prefix = value_prefix(&it[i].c->o);
 	qsort(it, m, sizeof(*it), by_value);
@@ -148,6 +146,7 @@ steme_voices_init(struct voices *v, const struct steme_cand *c, const uint32_t *
     uint32_t n)
 {
 	struct item *it;
+	uint32_t m;
 
 	v->n = v->k = 0;
 	v->heap = NULL;
@@ -161,7 +160,8 @@ steme_voices_init(struct voices *v, const struct steme_cand *c, const uint32_t *
 	v->heap = malloc(n * (sizeof(*v->weight) + 2 * sizeof(uint32_t)) +
 	    sizeof(uint32_t));
 	it = malloc(n * sizeof(*it));
-	if (v->heap == NULL || it == NULL) {
+	if (v->heap == NULL || it == NULL ||
+	    newest_each(it, &m, c, sub, n) != STEME_OK) {
 		free(it);
 		steme_voices_fini(v);
 		return STEME_ENOMEM;
@@ -169,7 +169,7 @@ steme_voices_init(struct voices *v, const struct steme_cand *c, const uint32_t *
 	v->weight = v->heap;
 	v->idx = (uint32_t *)(v->weight + n);
 	v->start = v->idx + n;
-	group_sorted(v, it, c, sub, n);
+	group_sorted(v, it, m);
 	free(it);
 	return STEME_OK;
 }
