@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * index.h - ordered keys to values, behind a table.  Disposable: whatever is in it
- * can be made again from the log.  Kinds: LevelDB (index_leveldb.c, the only file that
+ * can be made again from the log.  Kinds: LevelDB (index_leveldb.h, the only file that
  * includes LevelDB's header) and memory (index_mem.c).  doc/index-keys.md has the
  * keys.
  *

@@ -1,21 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * index_leveldb.c - the index in LevelDB 1.23; the only file that knows its header.
- *
- * Locks: mu guards the handle db, which only recover() exchanges: every call holds it
- * for reading; iterators and snapshots are counted instead (readers), and
- * recover() needs none of them.
- */
+/* index_leveldb.c - the index in LevelDB 1.23: opening, writing, numbers. */
 #include "config.h"
 #include "core/index_files.h"
-#include "core/index_impl.h"
+#include "core/index_leveldb.h"
 #include "core/log.h"
-#include "core/util.h"
 
 #include <errno.h>
-#include <leveldb/c.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -50,49 +40,8 @@ __tsan_default_suppressions(void)
 }
 #endif
 
-struct ldb {
-	struct steme_index base;
-	char *dir;
-	int lockfd;
-	size_t write_buffer;
-	leveldb_options_t *options;
-	leveldb_cache_t *cache;
-	leveldb_filterpolicy_t *bloom;
-	leveldb_readoptions_t *read;
-	leveldb_writeoptions_t *lazy, *synced;
-	leveldb_writebatch_t *wb;	/* of the one writer; kept for its memory */
-	bool paranoid;
-	pthread_rwlock_t mu;
-	leveldb_t *db;			/* (mu) NULL after a failed recover() */
-	atomic_int failed;		/* why writes are refused, or STEME_OK */
-	atomic_uint readers;		/* open snapshots and iterators */
-	atomic_ullong puts, put_bytes, gets;
-	pthread_mutex_t errmu;
-	char error[200];		/* (errmu) */
-};
-
-struct ldb_snapshot {
-	const leveldb_snapshot_t *snap;
-	leveldb_readoptions_t *read;
-};
-
-struct ldb_iter {
-	leveldb_iterator_t *it;
-	uint8_t *bound;		/* of the far side, or NULL */
-	size_t nbound;
-	bool backwards;
-	bool started;
-};
-
-static struct ldb *
-ldb_of(struct steme_index *ix)
-{
-	return (struct ldb *)ix;
-}
-
-/* Takes LevelDB's error text (may be NULL): notes it, frees it, gives the number. */
-static int
-take_error(struct ldb *l, char *text)
+int
+steme_ldb_error(struct steme_ldb *l, char *text)
 {
 	int err = steme_index_err(text);
 
@@ -106,7 +55,7 @@ take_error(struct ldb *l, char *text)
 }
 
 static void
-last_error(struct ldb *l, char out[200])
+last_error(struct steme_ldb *l, char out[200])
 {
 	MUST(pthread_mutex_lock(&l->errmu));
 	memcpy(out, l->error, 200);
@@ -116,13 +65,13 @@ last_error(struct ldb *l, char out[200])
 /* ---- open and close ---- */
 
 static int
-open_db(struct ldb *l, struct steme_why *why)
+open_db(struct steme_ldb *l, struct steme_why *why)
 {
 	char *text = NULL, said[200];
 	int err;
 
 	l->db = leveldb_open(l->options, l->dir, &text);
-	err = take_error(l, text);
+	err = steme_ldb_error(l, text);
 	last_error(l, said);
 	switch (err) {
 	case STEME_OK:
@@ -141,7 +90,7 @@ open_db(struct ldb *l, struct steme_why *why)
 }
 
 static void
-set_options(struct ldb *l, const struct steme_index_opts *o)
+set_options(struct steme_ldb *l, const struct steme_index_opts *o)
 {
 	leveldb_options_t *lo = l->options;
 
@@ -168,7 +117,7 @@ set_options(struct ldb *l, const struct steme_index_opts *o)
 static void
 ldb_close(struct steme_index *ix)
 {
-	struct ldb *l = ldb_of(ix);
+	struct steme_ldb *l = steme_ldb_of(ix);
 
 	if (l == NULL)
 		return;
@@ -198,7 +147,7 @@ ldb_close(struct steme_index *ix)
  * so nothing that a reader saw goes away.  Called before a write; needs nobody inside.
  */
 static int
-recover(struct ldb *l)
+recover(struct steme_ldb *l)
 {
 	struct steme_index_measure m;
 	int err = atomic_load(&l->failed);
@@ -230,217 +179,10 @@ recover(struct ldb *l)
 	return err;
 }
 
-/* ---- reading ---- */
-
-/* Enters a call: holds the handle until leave(). */
-static int
-enter(struct ldb *l)
-{
-	MUST(pthread_rwlock_rdlock(&l->mu));
-	if (l->db != NULL)
-		return STEME_OK;
-	MUST(pthread_rwlock_unlock(&l->mu));
-	return atomic_load(&l->failed);
-}
-
-static void
-leave(struct ldb *l)
-{
-	MUST(pthread_rwlock_unlock(&l->mu));
-}
-
-static const leveldb_readoptions_t *
-read_options(struct ldb *l, const struct steme_snapshot *snap)
-{
-	return snap == NULL ? l->read : ((const struct ldb_snapshot *)snap)->read;
-}
-
-static int
-ldb_get(struct steme_index *ix, const struct steme_snapshot *snap, const void *key,
-    size_t klen, uint8_t **val, size_t *vlen)
-{
-	struct ldb *l = ldb_of(ix);
-	char *text = NULL;
-	size_t n = 0;
-	int err;
-
-	*val = NULL;
-	*vlen = 0;
-	if ((err = enter(l)) != STEME_OK)
-		return err;
-	*val = (uint8_t *)leveldb_get(l->db, read_options(l, snap), key, klen, &n,
-	    &text);
-	leave(l);
-	atomic_fetch_add_explicit(&l->gets, 1, memory_order_relaxed);
-	if (text != NULL)
-		return take_error(l, text);
-	if (*val == NULL)
-		return STEME_ENOTFOUND;
-	*vlen = n;
-	return STEME_OK;
-}
-
-static void
-iter_free(struct ldb_iter *i)
-{
-	if (i == NULL)
-		return;
-	if (i->it != NULL)
-		leveldb_iter_destroy(i->it);
-	free(i->bound);
-	free(i);
-}
-
-static int
-ldb_iter_open(struct steme_index *ix, const struct steme_snapshot *snap,
-    const void *from, size_t fromlen, const void *to, size_t tolen,
-    bool backwards, struct steme_iter *it)
-{
-	const void *bound = backwards ? from : to;
-	size_t nbound = backwards ? fromlen : tolen;
-	struct ldb *l = ldb_of(ix);
-	struct ldb_iter *i;
-	int err;
-
-	memset(it, 0, sizeof(*it));
-	if ((i = calloc(1, sizeof(*i))) == NULL)
-		return STEME_ENOMEM;
-	i->backwards = backwards;
-	if (bound != NULL) {
-		if ((i->bound = malloc(nbound + 1)) == NULL) {
-			iter_free(i);
-			return STEME_ENOMEM;
-		}
-		if (nbound > 0)
-			memcpy(i->bound, bound, nbound);
-		i->nbound = nbound;
-	}
-	if ((err = enter(l)) != STEME_OK) {
-		iter_free(i);
-		return err;
-	}
-	i->it = leveldb_create_iterator(l->db, read_options(l, snap));
-	atomic_fetch_add(&l->readers, 1);
-	leave(l);
-	if (!backwards) {
-		leveldb_iter_seek(i->it, from == NULL ? "" : from, fromlen);
-	} else if (to == NULL) {
-		leveldb_iter_seek_to_last(i->it);
-	} else {
-		/* the first key behind the range, or the end; then one back */
-		leveldb_iter_seek(i->it, to, tolen);
-		if (leveldb_iter_valid(i->it))
-			leveldb_iter_prev(i->it);
-		else
-			leveldb_iter_seek_to_last(i->it);
-	}
-	it->impl = i;
-	return STEME_OK;
-}
-
-/*
- * LevelDB steps over a bad block and only notes it: without asking each time, a
- * damaged block would look like missing keys.
- */
-static int
-iter_error(struct ldb *l, struct ldb_iter *i)
-{
-	char *text = NULL;
-
-	leveldb_iter_get_error(i->it, &text);
-	return take_error(l, text);
-}
-
-static int
-ldb_iter_next(struct steme_index *ix, struct steme_iter *it)
-{
-	struct ldb_iter *i = it->impl;
-	bool in;
-	int err, c;
-
-	it->key = it->val = NULL;
-	it->klen = it->vlen = 0;
-	in = leveldb_iter_valid(i->it);
-	if (i->started && in) {
-		if (i->backwards)
-			leveldb_iter_prev(i->it);
-		else
-			leveldb_iter_next(i->it);
-		in = leveldb_iter_valid(i->it);
-	}
-	i->started = true;
-	if ((err = iter_error(ldb_of(ix), i)) != STEME_OK)
-		return err;
-	if (!in)
-		return STEME_ENOTFOUND;
-	it->key = (const uint8_t *)leveldb_iter_key(i->it, &it->klen);
-	if (i->bound != NULL) {
-		c = steme_key_cmp(it->key, it->klen, i->bound, i->nbound);
-		if (i->backwards ? c < 0 : c >= 0) {
-			/* stay outside: the next call must not step on */
-			i->started = false;
-			it->key = NULL;
-			it->klen = 0;
-			return STEME_ENOTFOUND;
-		}
-	}
-	it->val = (const uint8_t *)leveldb_iter_value(i->it, &it->vlen);
-	return STEME_OK;
-}
-
-static void
-ldb_iter_close(struct steme_index *ix, struct steme_iter *it)
-{
-	if (it->impl == NULL)
-		return;
-	iter_free(it->impl);
-	atomic_fetch_sub(&ldb_of(ix)->readers, 1);
-	memset(it, 0, sizeof(*it));
-}
-
-static int
-ldb_snapshot(struct steme_index *ix, struct steme_snapshot **out)
-{
-	struct ldb *l = ldb_of(ix);
-	struct ldb_snapshot *s;
-	int err;
-
-	*out = NULL;
-	if ((s = calloc(1, sizeof(*s))) == NULL)
-		return STEME_ENOMEM;
-	if ((err = enter(l)) != STEME_OK) {
-		free(s);
-		return err;
-	}
-	s->snap = leveldb_create_snapshot(l->db);
-	atomic_fetch_add(&l->readers, 1);
-	leave(l);
-	s->read = leveldb_readoptions_create();
-	leveldb_readoptions_set_verify_checksums(s->read, l->paranoid);
-	leveldb_readoptions_set_snapshot(s->read, s->snap);
-	*out = (struct steme_snapshot *)s;
-	return STEME_OK;
-}
-
-static void
-ldb_release(struct steme_index *ix, struct steme_snapshot *snap)
-{
-	struct ldb_snapshot *s = (struct ldb_snapshot *)snap;
-	struct ldb *l = ldb_of(ix);
-
-	if (s == NULL)
-		return;
-	/* the handle cannot change while readers counts this snapshot */
-	leveldb_release_snapshot(l->db, s->snap);
-	leveldb_readoptions_destroy(s->read);
-	free(s);
-	atomic_fetch_sub(&l->readers, 1);
-}
-
 /* ---- writing ---- */
 
 static void
-fail_writes(struct ldb *l, int err)
+fail_writes(struct steme_ldb *l, int err)
 {
 	int ok = STEME_OK;
 	char said[200];
@@ -477,19 +219,19 @@ fill(leveldb_writebatch_t *wb, const struct steme_batch *b, bool ids)
 static int
 ldb_write(struct steme_index *ix, struct steme_batch *b, bool sync)
 {
-	struct ldb *l = ldb_of(ix);
+	struct steme_ldb *l = steme_ldb_of(ix);
 	char *text = NULL;
 	int err;
 
 	if ((err = steme_batch_err(b)) != STEME_OK ||
-	    (err = recover(l)) != STEME_OK || (err = enter(l)) != STEME_OK)
+	    (err = recover(l)) != STEME_OK || (err = steme_ldb_enter(l)) != STEME_OK)
 		return err;
 	leveldb_writebatch_clear(l->wb);
 	fill(l->wb, b, false);
 	fill(l->wb, b, true);
 	leveldb_write(l->db, sync ? l->synced : l->lazy, l->wb, &text);
-	leave(l);
-	if ((err = take_error(l, text)) != STEME_OK) {
+	steme_ldb_leave(l);
+	if ((err = steme_ldb_error(l, text)) != STEME_OK) {
 		fail_writes(l, err);
 		return err;
 	}
@@ -505,7 +247,7 @@ ldb_write(struct steme_index *ix, struct steme_batch *b, bool sync)
  * Compactions report their failure only to the next write, so one that writes nothing asks.
  */
 static int
-background_error(struct ldb *l)
+background_error(struct steme_ldb *l)
 {
 	leveldb_writebatch_t *none = leveldb_writebatch_create();
 	char *text = NULL;
@@ -513,14 +255,14 @@ background_error(struct ldb *l)
 
 	leveldb_write(l->db, l->lazy, none, &text);
 	leveldb_writebatch_destroy(none);
-	if ((err = take_error(l, text)) != STEME_OK)
+	if ((err = steme_ldb_error(l, text)) != STEME_OK)
 		fail_writes(l, err);
 	return err;
 }
 
 /* Waits until LevelDB has removed its logs up to number `last`. */
 static int
-logs_gone(struct ldb *l, uint64_t last)
+logs_gone(struct steme_ldb *l, uint64_t last)
 {
 	const struct timespec tick = { 0, 1000000 };
 	struct steme_index_measure m;
@@ -545,11 +287,11 @@ logs_gone(struct ldb *l, uint64_t last)
 static int
 ldb_checkpoint(struct steme_index *ix)
 {
-	struct ldb *l = ldb_of(ix);
+	struct steme_ldb *l = steme_ldb_of(ix);
 	struct steme_index_measure m;
 	int err;
 
-	if ((err = recover(l)) != STEME_OK || (err = enter(l)) != STEME_OK)
+	if ((err = recover(l)) != STEME_OK || (err = steme_ldb_enter(l)) != STEME_OK)
 		return err;
 	if ((err = steme_index_measure(l->dir, &m)) != STEME_OK)
 		goto out;
@@ -557,21 +299,21 @@ ldb_checkpoint(struct steme_index *ix)
 	if ((err = background_error(l)) == STEME_OK && m.newest_log != 0)
 		err = logs_gone(l, m.newest_log);
 out:
-	leave(l);
+	steme_ldb_leave(l);
 	return err;
 }
 
 static int
 ldb_compact(struct steme_index *ix)
 {
-	struct ldb *l = ldb_of(ix);
+	struct steme_ldb *l = steme_ldb_of(ix);
 	int err;
 
-	if ((err = recover(l)) != STEME_OK || (err = enter(l)) != STEME_OK)
+	if ((err = recover(l)) != STEME_OK || (err = steme_ldb_enter(l)) != STEME_OK)
 		return err;
 	leveldb_compact_range(l->db, NULL, 0, NULL, 0);
 	err = background_error(l);
-	leave(l);
+	steme_ldb_leave(l);
 	return err;
 }
 
@@ -581,18 +323,18 @@ static int
 ldb_stats(struct steme_index *ix, struct steme_index_stats *out)
 {
 	char *sstables, *stats, *memory;
-	struct ldb *l = ldb_of(ix);
+	struct steme_ldb *l = steme_ldb_of(ix);
 	struct steme_index_measure m;
 	int err;
 
 	memset(out, 0, sizeof(*out));
 	if ((err = steme_index_measure(l->dir, &m)) != STEME_OK ||
-	    (err = enter(l)) != STEME_OK)
+	    (err = steme_ldb_enter(l)) != STEME_OK)
 		return err;
 	sstables = leveldb_property_value(l->db, "leveldb.sstables");
 	stats = leveldb_property_value(l->db, "leveldb.stats");
 	memory = leveldb_property_value(l->db, "leveldb.approximate-memory-usage");
-	leave(l);
+	steme_ldb_leave(l);
 	steme_index_parse_stats(out, sstables, stats);
 	out->memory = memory == NULL ? 0 : strtoull(memory, NULL, 10);
 	leveldb_free(sstables);
@@ -609,13 +351,13 @@ ldb_stats(struct steme_index *ix, struct steme_index_stats *out)
 }
 
 static const struct steme_index_ops ldb_ops = {
-	.get = ldb_get,
+	.get = steme_ldb_get,
 	.write = ldb_write,
-	.iter_open = ldb_iter_open,
-	.iter_next = ldb_iter_next,
-	.iter_close = ldb_iter_close,
-	.snapshot = ldb_snapshot,
-	.release = ldb_release,
+	.iter_open = steme_ldb_iter_open,
+	.iter_next = steme_ldb_iter_next,
+	.iter_close = steme_ldb_iter_close,
+	.snapshot = steme_ldb_snapshot,
+	.release = steme_ldb_release,
 	.checkpoint = ldb_checkpoint,
 	.compact = ldb_compact,
 	.stats = ldb_stats,
@@ -623,10 +365,10 @@ static const struct steme_index_ops ldb_ops = {
 };
 
 /* Memory and handles only; nothing is opened yet. */
-static struct ldb *
+static struct steme_ldb *
 ldb_new(const char *dir)
 {
-	struct ldb *l = calloc(1, sizeof(*l));
+	struct steme_ldb *l = calloc(1, sizeof(*l));
 
 	if (l == NULL)
 		return NULL;
@@ -652,7 +394,7 @@ steme_index_leveldb(struct steme_index **out, const char *dir,
 {
 	const struct steme_index_opts defaults = { .paranoid = true };
 	const struct steme_index_opts *o = opts != NULL ? opts : &defaults;
-	struct ldb *l = NULL;
+	struct steme_ldb *l = NULL;
 	int err, e;
 
 	*out = NULL;

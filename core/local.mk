@@ -80,7 +80,8 @@ libsteme_store_a_SOURCES += %D%/wal_read.h %D%/wal_scan.c %D%/wal_set.c %D%/wal_
 
 # --- store: index, keys
 libsteme_store_a_SOURCES += %D%/index.h %D%/index_impl.h %D%/index_batch.c
-libsteme_store_a_SOURCES += %D%/index_mem.c %D%/index_leveldb.c
+libsteme_store_a_SOURCES += %D%/index_mem.c %D%/index_leveldb.c %D%/index_leveldb.h
+libsteme_store_a_SOURCES += %D%/index_leveldb_read.c
 libsteme_store_a_SOURCES += %D%/index_files.c %D%/index_files.h
 libsteme_store_a_SOURCES += %D%/key.c %D%/key_value.c %D%/key.h
 # (change counters: the sidecar reads them too)

@@ -59,8 +59,8 @@ for d in fs api cli; do
 done
 check "no program includes another's headers" "$bad"
 
-bad=$(grep -lE '#include [<"]leveldb/' -r core fs api cli | grep -vx 'core/index_leveldb.c' || :)
-check "only core/index_leveldb.c includes LevelDB's header" "$bad"
+bad=$(grep -lE '#include [<"]leveldb/' -r core fs api cli | grep -vx 'core/index_leveldb.h' || :)
+check "only core/index_leveldb.h includes LevelDB's header" "$bad"
 
 bad=$(grep -lE '#include [<"](toml\+\+|toml)' -r core fs api cli | grep -vx 'core/conf_toml.cc' || :)
 check "only core/conf_toml.cc includes toml++" "$bad"
