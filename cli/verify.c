@@ -132,7 +132,7 @@ cmd_verify(struct cli *c, int argc, char **argv)
 		return status;
 	out_bar_init(&w.bar, c->err_tty, c->width, "verifying");
 	report_init(&w.rep, c->json);
-	steme_msg_put_verify(&b, quick);
+	steme_msg_put_flag(&b, quick);
 	if ((status = ask_daemon(c, &w, STEME_MSG_VERIFY, &b)) == EX_OK) {
 		if (w.err != STEME_OK && w.err != STEME_ECORRUPT)
 			status = cli_fail(c, w.err);

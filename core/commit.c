@@ -12,6 +12,8 @@
 /* A sync that took so long is worth a line, but not more often than that. */
 #define SLOW_SYNC_US	100000
 #define SLOW_SYNC_EVERY	(INT64_C(10) * 1000000)
+/* What operators look for when the index cannot be written. */
+#define KV_FAILED	"Failed to write to KV store: Index update failed"
 /* Free space is looked at after so many bytes put into the index. */
 #define SPACE_EVERY	(4u << 20)
 
@@ -28,8 +30,7 @@ note_sync(struct steme_store *s, int64_t us)
 	s->sync_count++;
 	s->sync_us_sum += us;
 	pthread_mutex_unlock(&s->mu);
-	if (s->on_sync != NULL)
-		s->on_sync(s->arg, us);
+	steme_store_timed(s, STEME_TIMED_SYNC, us);
 	if (us < SLOW_SYNC_US || now - s->slow_told_us < SLOW_SYNC_EVERY)
 		return;
 	s->slow_told_us = now;
@@ -53,8 +54,7 @@ set_state(struct steme_store *s, enum steme_write_state st, const char *reason)
 		steme_log(STEME_INFO | STEME_LOG_STORAGE,
 		    "storage: there is room again; writes go on");
 	if (st == STEME_WRITES_FULL && !was_full)
-		steme_log(STEME_ERROR | STEME_LOG_STORAGE,
-		    "Error: StorageError: writes are refused: %s", reason);
+		steme_trouble(s, STEME_ENOSPC, "writes are refused", reason);
 }
 
 static void
@@ -86,6 +86,7 @@ catch_up(struct steme_store *s, struct steme_why *why)
 	}
 	steme_fail(why, err, "the index could not be written (%s); the log has all, "
 	    "a restart replays it", steme_strerror(err));
+	steme_trouble(s, err, KV_FAILED, why->text);
 	steme_store_failed(s, why->text);
 	return err;
 }
@@ -155,8 +156,10 @@ log_group(struct steme_store *s, struct steme_group *g, struct steme_why *why)
 		return err;
 	}
 	/* these leave the log as it was */
-	if (err != STEME_EINVAL && err != STEME_ETOOBIG)
+	if (err != STEME_EINVAL && err != STEME_ETOOBIG) {
+		steme_trouble(s, err, "Failed to write to WAL", why->text);
 		steme_store_failed(s, why->text);
+	}
 	return err;
 }
 
@@ -202,6 +205,7 @@ not_indexed(struct steme_store *s, int err, struct steme_why *why)
 	if (err == STEME_ENOSPC) {
 		steme_fail(why, err, "the disk that holds the index is full; what was "
 		    "written is in the log and appears by itself when there is room");
+		steme_trouble(s, err, KV_FAILED, why->text);
 		s->behind = true;
 		now_full(s, why);
 		return;
@@ -210,6 +214,7 @@ not_indexed(struct steme_store *s, int err, struct steme_why *why)
 	s->apply.err = err;
 	steme_fail(why, err, "the index could not be written (%s); the log has the "
 	    "record, a restart replays it", steme_strerror(err));
+	steme_trouble(s, err, KV_FAILED, why->text);
 	steme_store_failed(s, why->text);
 }
 
@@ -267,9 +272,20 @@ refuse_all(struct steme_write *list, int err, const struct steme_why *why)
 		steme_refuse(w, err, why->text);
 }
 
+/* One put of the storage layer ended. */
+static void
+count_put(struct steme_store *s, int err, int64_t began)
+{
+	atomic_fetch_add_explicit(&s->puts, 1, memory_order_relaxed);
+	if (err != STEME_OK)
+		atomic_fetch_add_explicit(&s->put_errors, 1, memory_order_relaxed);
+	steme_store_timed(s, STEME_TIMED_PUT, steme_mono_us(s->clock) - began);
+}
+
 void
 steme_commit(struct steme_store *s, struct steme_write *list)
 {
+	int64_t began = steme_mono_us(s->clock);
 	struct steme_group *g = s->group;
 	struct steme_why why = { "" };
 	int err;
@@ -282,6 +298,7 @@ steme_commit(struct steme_store *s, struct steme_write *list)
 	if (err != STEME_OK) {
 		refuse_all(list, err, &why);
 		steme_lead_release(s);
+		count_put(s, err, began);
 		return;
 	}
 	steme_index_begin(s);
@@ -289,6 +306,7 @@ steme_commit(struct steme_store *s, struct steme_write *list)
 	if ((err = index_and_publish(s, g, &why)) != STEME_OK)
 		refuse_all(list, err, &why);
 	steme_index_end(s);
+	count_put(s, err, began);
 }
 
 int

@@ -46,6 +46,15 @@ struct steme_index_stats {
 	char error[200];		/* the last error in its own words; "": none */
 };
 
+/* A compaction that ended. */
+struct steme_index_event {
+	bool failed;
+	int64_t us;			/* it took; 0: not known */
+	uint64_t bytes;			/* written */
+	const char *text;		/* in the index's own words; lives during the call */
+};
+typedef void steme_index_tell(void *arg, const struct steme_index_event *e);
+
 struct steme_index_ops {
 	/*
 	 * STEME_OK: *val is malloc()ed (never NULL), the caller frees.
@@ -85,11 +94,20 @@ struct steme_index_ops {
 	 * running compaction; reads and writes go on.
 	 */
 	int (*checkpoint)(struct steme_index *ix);
-	/* Compacts all; may take long; reads and writes go on. */
-	int (*compact)(struct steme_index *ix);
+	/*
+	 * Compacts the keys in [from, to), NULL: no bound; may take long; reads and
+	 * writes go on.
+	 */
+	int (*compact)(struct steme_index *ix, const void *from, size_t fromlen,
+	    const void *to, size_t tolen);
 	int (*stats)(struct steme_index *ix, struct steme_index_stats *out);
 	/* No call may be under way, no iterator or snapshot open. */
 	void (*close)(struct steme_index *ix);
+	/*
+	 * Tells what the index did by itself since the last call, oldest first.  One thread
+	 * at a time.  NULL: this kind does nothing by itself.
+	 */
+	void (*events)(struct steme_index *ix, steme_index_tell *tell, void *arg);
 };
 
 struct steme_index {

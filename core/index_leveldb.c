@@ -137,6 +137,7 @@ ldb_close(struct steme_index *ix)
 		close(l->lockfd);
 	pthread_rwlock_destroy(&l->mu);
 	pthread_mutex_destroy(&l->errmu);
+	steme_index_log_close(&l->log);
 	free(l->dir);
 	free(l);
 }
@@ -304,14 +305,15 @@ out:
 }
 
 static int
-ldb_compact(struct steme_index *ix)
+ldb_compact(struct steme_index *ix, const void *from, size_t fromlen, const void *to,
+    size_t tolen)
 {
 	struct steme_ldb *l = steme_ldb_of(ix);
 	int err;
 
 	if ((err = recover(l)) != STEME_OK || (err = steme_ldb_enter(l)) != STEME_OK)
 		return err;
-	leveldb_compact_range(l->db, NULL, 0, NULL, 0);
+	leveldb_compact_range(l->db, from, fromlen, to, tolen);
 	err = background_error(l);
 	steme_ldb_leave(l);
 	return err;
@@ -350,6 +352,14 @@ ldb_stats(struct steme_index *ix, struct steme_index_stats *out)
 	return STEME_OK;
 }
 
+static void
+ldb_events(struct steme_index *ix, steme_index_tell *tell, void *arg)
+{
+	struct steme_ldb *l = steme_ldb_of(ix);
+
+	steme_index_log_follow(&l->log, l->dir, tell, arg);
+}
+
 static const struct steme_index_ops ldb_ops = {
 	.get = steme_ldb_get,
 	.write = ldb_write,
@@ -362,6 +372,7 @@ static const struct steme_index_ops ldb_ops = {
 	.compact = ldb_compact,
 	.stats = ldb_stats,
 	.close = ldb_close,
+	.events = ldb_events,
 };
 
 /* Memory and handles only; nothing is opened yet. */

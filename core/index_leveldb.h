@@ -11,6 +11,7 @@
 #define STEME_INDEX_LEVELDB_H
 
 #include "core/index_impl.h"
+#include "core/index_log.h"
 #include "core/util.h"
 
 #include <leveldb/c.h>
@@ -36,6 +37,7 @@ struct steme_ldb {
 	atomic_ullong puts, put_bytes, gets;
 	pthread_mutex_t errmu;
 	char error[200];		/* (errmu) */
+	struct steme_index_log log;	/* of one thread (index.h: events) */
 };
 
 static inline struct steme_ldb *

@@ -68,6 +68,7 @@ libsteme_base_a_SOURCES += %D%/client_async.h %D%/client_async_impl.h
 # --- store: io, segments, log
 libsteme_store_a_SOURCES += %D%/gate.c %D%/gate.h %D%/setting.c %D%/setting.h
 libsteme_store_a_SOURCES += %D%/service_admin.c
+libsteme_store_a_SOURCES += %D%/trouble.c %D%/compact.c
 libsteme_store_a_SOURCES += %D%/crc.c %D%/crc.h %D%/io.c %D%/io.h
 libsteme_store_a_SOURCES += %D%/segments.h %D%/segments_local.c %D%/segments_local.h
 libsteme_store_a_SOURCES += %D%/segments_lock.c %D%/segments_write.c
@@ -83,6 +84,7 @@ libsteme_store_a_SOURCES += %D%/index.h %D%/index_impl.h %D%/index_batch.c
 libsteme_store_a_SOURCES += %D%/index_mem.c %D%/index_leveldb.c %D%/index_leveldb.h
 libsteme_store_a_SOURCES += %D%/index_leveldb_read.c
 libsteme_store_a_SOURCES += %D%/index_files.c %D%/index_files.h
+libsteme_store_a_SOURCES += %D%/index_log.c %D%/index_log.h
 libsteme_store_a_SOURCES += %D%/key.c %D%/key_value.c %D%/key.h
 # (change counters: the sidecar reads them too)
 libsteme_base_a_SOURCES += %D%/changes.c %D%/changes.h

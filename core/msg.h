@@ -160,9 +160,9 @@ struct steme_msg_work {
 };
 void steme_msg_put_work(struct steme_buf *b, const struct steme_msg_work *m);
 int steme_msg_get_work(struct steme_msg_work *m, const void *p, size_t n);
-/* VERIFY's request. */
-void steme_msg_put_verify(struct steme_buf *b, bool skip_signatures);
-int steme_msg_get_verify(bool *skip_signatures, const void *p, size_t n);
+/* VERIFY (set: without signatures), COMPACT (set: forced; an empty payload is not). */
+void steme_msg_put_flag(struct steme_buf *b, bool set);
+int steme_msg_get_flag(bool *set, const void *p, size_t n);
 
 /* PROFILE: reads, or sets and reads, the profile of a key; makes the key if absent. */
 struct steme_msg_profile {

@@ -328,20 +328,20 @@ steme_msg_get_work(struct steme_msg_work *m, const void *p, size_t n)
 }
 
 void
-steme_msg_put_verify(struct steme_buf *b, bool skip_signatures)
+steme_msg_put_flag(struct steme_buf *b, bool set)
 {
-	steme_wr_le(b, skip_signatures, 1);
+	steme_wr_le(b, set, 1);
 }
 
 int
-steme_msg_get_verify(bool *skip_signatures, const void *p, size_t n)
+steme_msg_get_flag(bool *set, const void *p, size_t n)
 {
 	struct steme_rd r = steme_rd_from(p, n);
 	unsigned v = (unsigned)steme_rd_le(&r, 1);
 
 	if (!steme_rd_done(&r) || v > 1)
 		return STEME_EPROTO;
-	*skip_signatures = v == 1;
+	*set = v == 1;
 	return STEME_OK;
 }
 

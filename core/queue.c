@@ -2,7 +2,9 @@
 /* queue.c - the queue of writes, who leads, and the doors that writers come in by. */
 #include "config.h"
 #include "core/commit_impl.h"
+#include "core/util.h"
 
+#include <stdio.h>
 #include <time.h>
 
 static struct steme_write *
@@ -68,6 +70,16 @@ may_lead_locked(const struct steme_store *s)
 	return !s->leading && s->lead_waiters == 0 && s->head != NULL;
 }
 
+/* How long each waited until its turn came. */
+static void
+note_waits(struct steme_store *s, const struct steme_write *list)
+{
+	int64_t now = steme_mono_us(s->clock);
+
+	for (; list != NULL; list = list->next)
+		steme_store_timed(s, STEME_TIMED_LOCK, now - (int64_t)list->private_[1]);
+}
+
 /* One commit of what is queued, then done() for each.  mu is held, but not on return. */
 static void
 lead_and_unlock(struct steme_store *s)
@@ -82,6 +94,7 @@ lead_and_unlock(struct steme_store *s)
 	s->group->retry = false;
 	s->group->first_lsn = s->indexing ? s->logged_next : s->apply.at.next_lsn;
 	pthread_mutex_unlock(&s->mu);
+	note_waits(s, list);
 	steme_commit(s, list);
 	for (struct steme_write *w = list; w != NULL; w = next) {
 		next = w->next;
@@ -104,6 +117,77 @@ steme_committer(void *store)
 	}
 	/* the other one may have gone to sleep while something was queued */
 	pthread_cond_broadcast(&s->work);
+	pthread_mutex_unlock(&s->mu);
+	return NULL;
+}
+
+/* ---- writes that wait too long ---- */
+
+/* Takes what is overdue off the queue, whose head is the oldest. */
+static struct steme_write *
+overdue_locked(struct steme_store *s, int64_t now)
+{
+	int64_t limit = (int64_t)s->lock_timeout_ms * 1000;
+	struct steme_write *list = s->head, **end = &list;
+
+	while (s->head != NULL && now - (int64_t)s->head->private_[1] >= limit) {
+		s->queued_bytes -= s->head->private_[0];
+		end = &s->head->next;
+		s->head = s->head->next;
+	}
+	if (s->head == NULL)
+		s->tail = &s->head;
+	if (end == &list)
+		return NULL;
+	*end = NULL;
+	return list;
+}
+
+static void
+refuse_overdue(struct steme_store *s, struct steme_write *list)
+{
+	struct steme_write *next;
+	char text[160];
+	unsigned n = 0;
+
+	snprintf(text, sizeof(text), "lock timeout: nobody could write for %u ms ([storage] "
+	    "lock_timeout_ms); nothing was stored: try again", s->lock_timeout_ms);
+	for (struct steme_write *w = list; w != NULL; w = next, n++) {
+		next = w->next;
+		steme_refuse(w, STEME_ETIMEOUT, text);
+		w->done(w);
+	}
+	atomic_fetch_add(&s->lock_timeouts, n);
+	atomic_fetch_add(&s->puts, n);
+	atomic_fetch_add(&s->put_errors, n);
+	snprintf(text, sizeof(text), "%u writes waited %u ms for the disk", n,
+	    s->lock_timeout_ms);
+	steme_trouble(s, STEME_ETIMEOUT, "lock timeout", text);
+}
+
+void *
+steme_queue_watcher(void *store)
+{
+	struct steme_store *s = store;
+	int64_t period = STEME_MIN((int64_t)s->lock_timeout_ms, 1000) * 1000 / 4;
+	struct steme_write *list;
+	struct timespec until;
+
+	pthread_mutex_lock(&s->mu);
+	while (!s->stop) {
+		list = overdue_locked(s, steme_mono_us(s->clock));
+		if (list != NULL) {
+			pthread_mutex_unlock(&s->mu);
+			refuse_overdue(s, list);
+			pthread_mutex_lock(&s->mu);
+			continue;
+		}
+		clock_gettime(CLOCK_MONOTONIC, &until);
+		until.tv_nsec += (long)period * 1000 + 1000000;
+		until.tv_sec += until.tv_nsec / 1000000000;
+		until.tv_nsec %= 1000000000;
+		pthread_cond_timedwait(&s->stopping, &s->mu, &until);
+	}
 	pthread_mutex_unlock(&s->mu);
 	return NULL;
 }
@@ -204,6 +288,7 @@ enqueue(struct steme_store *s, struct steme_write *w, bool wake, bool lead)
 		w->done(w);
 		return false;
 	}
+	w->private_[1] = (uint64_t)steme_mono_us(s->clock);
 	pthread_mutex_lock(&s->mu);
 	*s->tail = w;
 	s->tail = &w->next;

@@ -54,7 +54,31 @@ static const struct {
 	    views.misses),
 	ROW(STEME_COUNTER, "cache_evictions_total",
 	    "Views dropped to keep the cache within its limit.", views.evictions),
+	ROW(STEME_COUNTER, "lock_timeouts_total", "Writes refused because they waited "
+	    "longer than lock_timeout_ms.", st.lock_timeouts),
+	ROW(STEME_COUNTER, "lsm_compactions_total", "Compactions of the index.",
+	    st.compactions),
+	ROW(STEME_COUNTER, "lsm_compaction_errors_total",
+	    "Compactions of the index that failed.", st.compaction_errors),
+	ROW(STEME_GAUGE, "lsm_level0_files", "Tables of the index's level 0: writes are "
+	    "slowed at 8, stopped at 12.", st.index.level0_files),
+	ROW(STEME_GAUGE, "storage_disk_free_bytes", "Room on the disk with the index.",
+	    st.disk_free),
+	ROW(STEME_GAUGE, "storage_disk_total_bytes", "Size of the disk with the index.",
+	    st.disk_total),
 #undef ROW
+};
+
+/* Families with a label: its value, and where the number is. */
+static const struct {
+	const char *label;
+	size_t off;			/* in struct steme_store_stats */
+} operations[] = {
+	{ "put", offsetof(struct steme_store_stats, puts) },
+	{ "get", offsetof(struct steme_store_stats, gets) },
+}, failures[] = {
+	{ "put", offsetof(struct steme_store_stats, put_errors) },
+	{ "get", offsetof(struct steme_store_stats, get_errors) },
 };
 
 static const struct {
@@ -75,7 +99,10 @@ struct steme_svc_metrics {
 	struct steme_service *s;
 	struct steme_series *plain[STEME_NELEM(plain)];
 	struct steme_series *entries[STEME_NELEM(entries)];
-	struct steme_series *stopped, *rebuilding;
+	struct steme_series *operations[STEME_NELEM(operations)];
+	struct steme_series *failures[STEME_NELEM(failures)];
+	struct steme_series *refused[STEME_NCAPS], *caps[STEME_NCAPS];
+	struct steme_series *stopped, *rebuilding, *drained, *amplification;
 };
 
 static double
@@ -109,8 +136,47 @@ refresh(void *arg)
 		steme_set(m->plain[i], at(&n, plain[i].off));
 	for (size_t i = 0; i < STEME_NELEM(entries); i++)
 		steme_set(m->entries[i], at(&n.st.counts, entries[i].off));
+	for (size_t i = 0; i < STEME_NELEM(operations); i++) {
+		steme_set(m->operations[i], at(&n.st, operations[i].off));
+		steme_set(m->failures[i], at(&n.st, failures[i].off));
+	}
+	for (int c = 0; c < STEME_NCAPS; c++) {
+		steme_set(m->refused[c], (double)n.st.gate.refused[c]);
+		steme_set(m->caps[c], (double)n.st.gate.cap[c]);
+	}
+	steme_set(m->drained, n.st.gate.drained);
+	steme_set(m->amplification, steme_svc_write_amplification(&n.st));
 	steme_set(m->stopped, n.st.writes != STEME_WRITES_OK);
 	steme_set(m->rebuilding, n.st.rebuilding);
+}
+
+static void
+make_labelled(struct steme_svc_metrics *m, struct steme_metrics *reg)
+{
+	struct steme_family *ops, *bad, *refused, *caps;
+
+	ops = steme_family(reg, STEME_COUNTER, "stemedb_storage_operations_total",
+	    "Operations of the storage layer: groups written, reads.", "operation");
+	bad = steme_family(reg, STEME_COUNTER, "stemedb_storage_operation_errors_total",
+	    "Operations of the storage layer that failed.", "operation");
+	for (size_t i = 0; i < STEME_NELEM(operations); i++) {
+		m->operations[i] = steme_series(ops, operations[i].label);
+		m->failures[i] = steme_series(bad, failures[i].label);
+	}
+	refused = steme_family(reg, STEME_COUNTER, "stemedb_writes_capped_total",
+	    "Writes refused because a cap of the node was used up.", "cap");
+	caps = steme_family(reg, STEME_GAUGE, "stemedb_writes_cap",
+	    "Caps of the node, a second; 0: none.", "cap");
+	for (int c = 0; c < STEME_NCAPS; c++) {
+		m->refused[c] = steme_series(refused, steme_cap_name((enum steme_cap)c));
+		m->caps[c] = steme_series(caps, steme_cap_name((enum steme_cap)c));
+	}
+	m->drained = steme_series0(steme_family(reg, STEME_GAUGE,
+	    "stemedb_node_drained", "1 while the node takes no writes because it is "
+	    "drained.", NULL));
+	m->amplification = steme_series0(steme_family(reg, STEME_GAUGE,
+	    "stemedb_storage_write_amplification", "Bytes the index has written for "
+	    "each byte put, since the start.", NULL));
 }
 
 int
@@ -133,6 +199,7 @@ steme_svc_metrics_new(struct steme_svc_metrics **out, struct steme_service *s)
 	    "What the index holds, by kind.", "index");
 	for (size_t i = 0; i < STEME_NELEM(entries); i++)
 		m->entries[i] = steme_series(f, entries[i].index);
+	make_labelled(m, reg);
 	m->stopped = steme_series0(steme_family(reg, STEME_GAUGE,
 	    "stemedb_writes_stopped", "1 while no writes are taken (disk full, log "
 	    "failed).", NULL));

@@ -15,7 +15,7 @@
 struct work {
 	struct steme_service *s;
 	struct steme_request *r;
-	bool skip_signatures;
+	bool flag;			/* VERIFY: without signatures; COMPACT: forced */
 	pthread_mutex_t mu;		/* leaf: findings come from several threads */
 	unsigned permille;		/* (mu) last told */
 	uint64_t findings;		/* (mu) */
@@ -103,7 +103,7 @@ report(struct work *w, int err, const uint64_t n[STEME_WORK_NUMBERS],
 static int
 verify(struct work *w, uint64_t n[STEME_WORK_NUMBERS], struct steme_why *why)
 {
-	struct steme_check_opts o = { .skip_signatures = w->skip_signatures,
+	struct steme_check_opts o = { .skip_signatures = w->flag,
 	    .finding = on_finding, .progress = on_progress,
 	    .stop = unwanted, .arg = w };
 	struct steme_check_report rep = {0};
@@ -121,6 +121,13 @@ verify(struct work *w, uint64_t n[STEME_WORK_NUMBERS], struct steme_why *why)
 	return err;
 }
 
+static bool
+go_on(void *arg, unsigned permille)
+{
+	on_progress(arg, permille);
+	return !unwanted(arg);
+}
+
 static int
 rebuild(struct work *w, uint64_t n[STEME_WORK_NUMBERS], struct steme_why *why)
 {
@@ -132,7 +139,7 @@ rebuild(struct work *w, uint64_t n[STEME_WORK_NUMBERS], struct steme_why *why)
 	if (w->r->type == STEME_MSG_REBUILD)
 		err = steme_store_rebuild_online(store, why);
 	else
-		err = steme_store_compact(store);
+		err = steme_store_compact(store, w->flag, go_on, w, why);
 	steme_store_stats(store, &st);
 	n[0] = st.counts.objects;
 	n[1] = (uint64_t)(steme_mono_us(w->s->o.clock) - from);
@@ -184,12 +191,12 @@ void
 steme_svc_work(struct steme_service *s, struct steme_request *r)
 {
 	unsigned type = r->type;
-	bool skip = false, busy;
+	bool flag = false, busy;
 	struct work *w;
 
-	if (type == STEME_MSG_VERIFY ?
-	    steme_msg_get_verify(&skip, r->payload, r->len) != STEME_OK :
-	    r->len != 0) {
+	if (type == STEME_MSG_REBUILD || (type == STEME_MSG_COMPACT && r->len == 0) ?
+	    r->len != 0 :
+	    steme_msg_get_flag(&flag, r->payload, r->len) != STEME_OK) {
 		steme_svc_error(s, r, STEME_EPROTO, "malformed %s",
 		    steme_msg_name(type));
 		return;
@@ -206,7 +213,7 @@ steme_svc_work(struct steme_service *s, struct steme_request *r)
 	if ((w = calloc(1, sizeof(*w))) != NULL) {
 		w->s = s;
 		w->r = r;
-		w->skip_signatures = skip;
+		w->flag = flag;
 		MUST(pthread_mutex_init(&w->mu, NULL));
 		if (start(w))
 			return;

@@ -64,6 +64,7 @@ steme_store_new(struct steme_store **out, const struct steme_store_opts *o)
 	pthread_condattr_init(&mono);
 	pthread_condattr_setclock(&mono, CLOCK_MONOTONIC);
 	pthread_cond_init(&s->more, &mono);
+	pthread_cond_init(&s->stopping, &mono);
 	pthread_condattr_destroy(&mono);
 	s->tail = &s->head;
 	s->io = o->io != NULL ? o->io : &steme_io_posix;
@@ -78,7 +79,9 @@ steme_store_new(struct steme_store **out, const struct steme_store_opts *o)
 	s->accept_gaps = o->accept_gaps;
 	s->progress = o->progress;
 	s->on_commit = o->on_commit;
-	s->on_sync = o->on_sync;
+	s->on_time = o->on_time;
+	s->lock_timeout_ms = o->lock_timeout_ms;
+	s->compact_trigger = o->compact_trigger;
 	s->arg = o->arg;
 	s->wal_dir = strdup(o->wal_dir);
 	s->kv_dir = o->kv_dir == NULL ? NULL : strdup(o->kv_dir);
@@ -115,6 +118,7 @@ steme_store_free(struct steme_store *s)
 	pthread_cond_destroy(&s->lead_free);
 	pthread_cond_destroy(&s->index_free);
 	pthread_cond_destroy(&s->more);
+	pthread_cond_destroy(&s->stopping);
 	pthread_mutex_destroy(&s->mu);
 	pthread_mutex_destroy(&s->gen_mu);
 	pthread_mutex_destroy(&s->upkeep_mu);
@@ -198,6 +202,8 @@ steme_store_open(struct steme_store **out, const struct steme_store_opts *o,
 			break;
 	if (s->ncommitters == 0)
 		goto out;
+	s->has_watcher = s->lock_timeout_ms > 0 &&
+	    pthread_create(&s->watcher, NULL, steme_queue_watcher, s) == 0;
 	*out = s;
 	s = NULL;
 	err = STEME_OK;
@@ -234,13 +240,17 @@ steme_store_close(struct steme_store *s)
 {
 	if (s == NULL)
 		return;
+	steme_compact_end(s);
 	pthread_mutex_lock(&s->mu);
 	s->stop = true;
+	pthread_cond_broadcast(&s->stopping);
 	pthread_cond_broadcast(&s->work);
 	pthread_cond_broadcast(&s->more);
 	pthread_mutex_unlock(&s->mu);
 	for (unsigned i = 0; i < s->ncommitters; i++)
 		pthread_join(s->committers[i], NULL);
+	if (s->has_watcher)
+		pthread_join(s->watcher, NULL);
 	last_checkpoint(s);
 	steme_store_free(s);
 }
@@ -289,22 +299,6 @@ steme_store_failed(struct steme_store *s, const char *what)
 		    "log", what);
 }
 
-int
-steme_store_index_error(struct steme_store *s, int err, const char *what)
-{
-	if (err == STEME_OK || err == STEME_ENOTFOUND || err == STEME_ENOMEM)
-		return err;
-	if (atomic_exchange(&s->index_error, true))
-		return err;
-	steme_log(STEME_ERROR | STEME_LOG_STORAGE, "Error: StorageError: storage: "
-	    "index error: %s while %s",
-	    err == STEME_ECORRUPT ? "index checksum mismatch" :
-	    "predicate index lookup failed", what);
-	if (err == STEME_ECORRUPT)
-		steme_mark_rebuild(s, true);
-	return err;
-}
-
 static void
 disk_room(const struct steme_store *s, struct steme_store_stats *out)
 {
@@ -348,6 +342,14 @@ steme_store_stats(struct steme_store *s, struct steme_store_stats *out)
 	out->rebuilding = atomic_load(&s->rebuilding);
 	out->rebuild_permille = atomic_load(&s->rebuild_permille);
 	out->index_error = atomic_load(&s->index_error);
+	out->puts = atomic_load(&s->puts);
+	out->put_errors = atomic_load(&s->put_errors);
+	out->gets = atomic_load(&s->gets);
+	out->get_errors = atomic_load(&s->get_errors);
+	out->lock_timeouts = atomic_load(&s->lock_timeouts);
+	out->compactions = atomic_load(&s->compactions);
+	out->compaction_errors = atomic_load(&s->compaction_errors);
+	out->compacting = atomic_load(&s->compacting);
 	disk_room(s, out);
 	steme_gate_state(s->gate, &out->gate);
 }
@@ -520,15 +522,7 @@ steme_store_tick(struct steme_store *s)
 		steme_store_count_lost(s);
 		s->lost_checked_us = now;
 	}
+	steme_compact_tick(s, now);
+	steme_trouble_again(s, now);
 	pthread_mutex_unlock(&s->upkeep_mu);
-}
-
-int
-steme_store_compact(struct steme_store *s)
-{
-	struct steme_gen *g = steme_gen_get(s);
-	int err = g->ix->ops->compact(g->ix);
-
-	steme_gen_put(g);
-	return steme_store_index_error(s, err, "compacting");
 }

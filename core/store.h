@@ -35,6 +35,15 @@ struct steme_commit_item {
 	bool new_predicate;		/* first assertion of (concept, predicate) */
 };
 
+/* What is timed. */
+enum steme_timed {
+	STEME_TIMED_SYNC,		/* a sync of the log */
+	STEME_TIMED_PUT,		/* a group, from the log to being visible */
+	STEME_TIMED_LOCK,		/* a write, until somebody had the lead for it */
+	STEME_TIMED_COMPACTION,		/* of the index */
+	STEME_NTIMED
+};
+
 struct steme_store_opts {
 	const char *wal_dir, *kv_dir;	/* created if absent */
 	const char *const *more_wal_dirs;	/* NULL-ended; read only (rebuild) */
@@ -48,6 +57,8 @@ struct steme_store_opts {
 	uint32_t group_max_wait_ms;	/* 0: never wait on purpose */
 	uint32_t group_max_bytes;	/* 0: 1 MiB */
 	uint32_t value_max;		/* hand-in limit; 0: 64 KiB */
+	uint32_t lock_timeout_ms;	/* a write waits so long for its turn; 0: for ever */
+	uint64_t compact_trigger;	/* bytes pending that start a compaction; 0: none does */
 	size_t write_buffer, block_cache;
 	bool accept_gaps;
 	/* Progress of a long replay (0..1,000 per mille), may be NULL. */
@@ -58,8 +69,8 @@ struct steme_store_opts {
 	 * mount: until the kernel was told, doc/mount.md); acknowledgements wait too.
 	 */
 	void (*on_commit)(void *arg, const struct steme_commit_item *items, size_t n);
-	/* A sync of the log took us microseconds; also while on_commit runs.  May be NULL. */
-	void (*on_sync)(void *arg, int64_t us);
+	/* Something took us microseconds; any thread, also while on_commit runs.  May be NULL. */
+	void (*on_time)(void *arg, enum steme_timed what, int64_t us);
 	void *arg;
 };
 
@@ -247,6 +258,10 @@ struct steme_store_stats {
 	char rebuild_error[512];	/* of the last online rebuild; "": it went well */
 	uint64_t disk_free, disk_total;	/* of the disk with the index; bytes */
 	struct steme_gate_state gate;
+	/* by this process: groups committed and reads; errors are among them */
+	uint64_t puts, put_errors, gets, get_errors;
+	uint64_t lock_timeouts, compactions, compaction_errors;
+	bool compacting;
 	int64_t sync_us_sum;
 	uint64_t sync_count;
 };
@@ -263,6 +278,12 @@ void steme_store_tick(struct steme_store *s);
  * Returns when done.  STEME_EBUSY: one is running.  STEME_EGAP: would hold less.
  */
 int steme_store_rebuild_online(struct steme_store *s, struct steme_why *why);
-int steme_store_compact(struct steme_store *s);
+/*
+ * Compacts the index, in steps between which go_on (may be NULL) is told how far it is and
+ * may end it: STEME_ECANCELED.  Without force nothing is done when nothing is pending, and
+ * STEME_ENOSPC is the answer when there is little room.  STEME_EBUSY: one is running.
+ */
+int steme_store_compact(struct steme_store *s, bool force,
+    bool (*go_on)(void *arg, unsigned permille), void *arg, struct steme_why *why);
 
 #endif

@@ -63,11 +63,13 @@ struct steme_store {
 	uint64_t segment_bytes;
 	uint32_t group_max_wait_ms, group_max_bytes, value_max;
 	size_t write_buffer, block_cache;
+	uint32_t lock_timeout_ms;
+	uint64_t compact_trigger;
 	bool accept_gaps;
 	struct steme_gate *gate;	/* locks itself */
 	void (*progress)(void *arg, const char *what, unsigned permille);
 	void (*on_commit)(void *arg, const struct steme_commit_item *items, size_t n);
-	void (*on_sync)(void *arg, int64_t us);
+	void (*on_time)(void *arg, enum steme_timed what, int64_t us);
 	void *arg;
 	struct steme_globals *globals;	/* locks itself */
 	struct steme_changes *changes;	/* (index) writes, all read */
@@ -133,6 +135,17 @@ struct steme_store {
 	_Atomic unsigned rebuild_permille;
 	_Atomic unsigned retired;	/* replaced generations that readers still hold */
 	_Atomic bool index_error;
+	_Atomic uint64_t puts, put_errors, gets, get_errors;
+	_Atomic uint64_t lock_timeouts, compactions, compaction_errors;
+	_Atomic bool compacting, compact_stop;
+	pthread_t compactor;		/* (upkeep_mu) */
+	bool has_compactor;		/* (upkeep_mu) to be joined */
+	_Atomic bool compactor_done;
+	int64_t compact_checked_us;	/* (upkeep_mu) */
+	int64_t trouble_told_us;	/* (upkeep_mu) */
+	pthread_t watcher;		/* of writes that wait too long */
+	bool has_watcher;
+	pthread_cond_t stopping;	/* (mu) the watcher should end */
 	uint64_t replayed_records, applied_gaps;
 	bool has_genesis;		/* a scan has found it */
 	bool fresh_kv;			/* open builds beside kv_dir */
@@ -143,6 +156,25 @@ struct steme_store {
 int steme_store_new(struct steme_store **out, const struct steme_store_opts *o);
 void steme_store_free(struct steme_store *s);
 void steme_store_count_lost(struct steme_store *s);
+static inline void
+steme_store_timed(struct steme_store *s, enum steme_timed what, int64_t us)
+{
+	if (s->on_time != NULL)
+		s->on_time(s->arg, what, us);
+}
+/* ---- trouble.c ---- */
+/*
+ * Logs a storage error in two lines: `what` (fixed words that operators look for) and detail,
+ * then the error in the form of the storage layer.
+ */
+void steme_trouble(struct steme_store *s, int err, const char *what, const char *detail);
+/* A standing error of the index is told again now and then. */
+void steme_trouble_again(struct steme_store *s, int64_t now);
+/* ---- compact.c ---- */
+/* (upkeep_mu) Follows what the index does by itself; begins a compaction when one is due. */
+void steme_compact_tick(struct steme_store *s, int64_t now);
+/* Ends the one that runs by itself. */
+void steme_compact_end(struct steme_store *s);
 /* ---- gen.c ---- */
 struct steme_gen *steme_gen_get(struct steme_store *s);
 void steme_gen_put(struct steme_gen *g);
@@ -179,6 +211,8 @@ bool steme_intake(struct steme_store *s, struct steme_write *w);
 int steme_group_new(struct steme_group **out);
 void steme_group_free(struct steme_group *g);
 void *steme_committer(void *store);
+/* Refuses writes that wait longer than lock_timeout_ms. */
+void *steme_queue_watcher(void *store);
 /* As the leader: if writes are refused for want of room, is there some again? */
 void steme_commit_retry(struct steme_store *s);
 /* Commits the first record of a fresh log. */

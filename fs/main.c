@@ -44,7 +44,7 @@ struct daemon {
 	struct fs_watchdog *watchdog;
 	struct steme_keyring *keyring;
 	struct steme_metrics *metrics;
-	struct steme_series *fsync, *fsync_histogram, *fsyncs;
+	struct steme_series *fsync, *fsyncs, *timed[STEME_NTIMED];
 	struct steme_store *store;
 	struct steme_views *views;
 	struct steme_service *service;
@@ -123,13 +123,15 @@ request_stop(void *arg)
 }
 
 static void
-on_sync(void *arg, int64_t us)
+on_time(void *arg, enum steme_timed what, int64_t us)
 {
 	struct daemon *d = arg;
 
+	steme_observe(d->timed[what], (double)us / 1e6);
+	if (what != STEME_TIMED_SYNC)
+		return;
 	steme_add(d->fsyncs, 1);
 	steme_observe(d->fsync, (double)us / 1e6);
-	steme_observe(d->fsync_histogram, (double)us / 1e6);
 }
 
 /* ---- starting ---- */
@@ -137,14 +139,25 @@ on_sync(void *arg, int64_t us)
 static void
 make_metrics(struct daemon *d)
 {
+	static const struct { const char *name, *help; } timed[STEME_NTIMED] = {
+		[STEME_TIMED_SYNC] = { "stemedb_wal_sync_seconds",
+		    "Time a sync of the log took." },
+		[STEME_TIMED_PUT] = { "stemedb_storage_put_duration_seconds",
+		    "Time a group of writes took, from the log to being visible." },
+		[STEME_TIMED_LOCK] = { "stemedb_lock_wait_duration_seconds",
+		    "Time a write waited until its turn to be written came." },
+		[STEME_TIMED_COMPACTION] = { "stemedb_lsm_compaction_duration_seconds",
+		    "Time a compaction of the index took." },
+	};
 	struct steme_metrics *m = d->metrics;
 
 	steme_process_metrics(m, NAME);
 	d->fsync = steme_series0(steme_family(m, STEME_SUMMARY,
 	    "stemedb_wal_fsync_duration_seconds",
 	    "Time a sync of the log took; quantiles over five minutes.", NULL));
-	d->fsync_histogram = steme_series0(steme_family(m, STEME_HISTOGRAM,
-	    "stemedb_wal_sync_seconds", "Time a sync of the log took.", NULL));
+	for (int i = 0; i < STEME_NTIMED; i++)
+		d->timed[i] = steme_series0(steme_family(m, STEME_HISTOGRAM,
+		    timed[i].name, timed[i].help, NULL));
 	d->fsyncs = steme_series0(steme_family(m, STEME_COUNTER,
 	    "stemedb_wal_fsync_total", "Syncs of the log.", NULL));
 }
@@ -177,11 +190,14 @@ open_store(struct daemon *d, struct steme_why *why)
 		.wal_dir = d->in.wal, .kv_dir = d->in.kv,
 		.changes_path = d->in.changes,
 		.node_name = d->conf.node_name,
+		.lock_timeout_ms = (uint32_t)d->conf.lock_timeout_ms,
+		.compact_trigger = d->conf.auto_compaction ?
+		    (uint64_t)d->conf.compaction_trigger_mb << 20 : 0,
 		.segment_bytes = (uint64_t)d->conf.segment_mb << 20,
 		.group_max_wait_ms = (uint32_t)d->conf.group_commit_max_wait_ms,
 		.group_max_bytes = (uint32_t)d->conf.group_commit_max_bytes,
 		.value_max = (uint32_t)d->conf.value_max_bytes,
-		.progress = on_progress, .on_commit = on_commit, .on_sync = on_sync, .arg = d,
+		.progress = on_progress, .on_commit = on_commit, .on_time = on_time, .arg = d,
 	};
 	struct steme_key op;
 	int err;

@@ -182,7 +182,7 @@ START_TEST(a_snapshot_does_not_see_what_comes_later)
 	ck_assert_str_eq(range_at(old, NULL, NULL, true), "b=1 a=1");
 	ck_assert_str_eq(range_at(mid, NULL, NULL, false), "a=2 c=2");
 	ck_assert_str_eq(range(NULL, NULL, false), "a=3 b=3");
-	ck_assert_int_eq(ix->ops->compact(ix), STEME_OK);
+	ck_assert_int_eq(ix->ops->compact(ix, NULL, 0, NULL, 0), STEME_OK);
 	ck_assert_str_eq(range_at(old, NULL, NULL, false), "a=1 b=1");
 	ck_assert_str_eq(range_at(mid, NULL, NULL, false), "a=2 c=2");
 	ix->ops->release(ix, old);
@@ -341,7 +341,7 @@ START_TEST(many_keys_in_any_order_come_back_in_order)
 	ck_assert_int_eq(ix->ops->write(ix, b, false), STEME_OK);
 	steme_batch_free(b);
 	check_many();
-	ck_assert_int_eq(ix->ops->compact(ix), STEME_OK);
+	ck_assert_int_eq(ix->ops->compact(ix, NULL, 0, NULL, 0), STEME_OK);
 	check_many();
 	if (_i == LEVELDB) {
 		reopen();
@@ -514,7 +514,7 @@ START_TEST(readers_beside_a_writer_see_whole_batches_only)
 	atomic_store(&stop, true);
 	for (size_t i = 0; i < 4; i++)
 		pthread_join(t[i], NULL);
-	ck_assert_int_eq(ix->ops->compact(ix), STEME_OK);
+	ck_assert_int_eq(ix->ops->compact(ix, NULL, 0, NULL, 0), STEME_OK);
 	ck_assert_int_eq(ix->ops->stats(ix, &st), STEME_OK);
 	ck_assert_uint_eq(st.readers, 0);
 	steme_batch_free(b);

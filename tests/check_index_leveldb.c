@@ -565,7 +565,7 @@ START_TEST(stats_of_a_real_index_agree_with_its_folder)
 	ck_assert_uint_ge(st.files, 1);
 	ck_assert_uint_le(st.files, 3);
 	ck_assert_uint_gt(st.bytes, 100000);
-	ck_assert_int_eq(ix->ops->compact(ix), STEME_OK);
+	ck_assert_int_eq(ix->ops->compact(ix, NULL, 0, NULL, 0), STEME_OK);
 	ck_assert_int_eq(ix->ops->stats(ix, &st), STEME_OK);
 	ck_assert_uint_eq(st.files, 1);
 	ck_assert_uint_eq(st.level0_files, 0);

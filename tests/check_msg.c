@@ -622,7 +622,7 @@ d_verify(const void *p, size_t n)
 {
 	bool skip;
 
-	return steme_msg_get_verify(&skip, p, n);
+	return steme_msg_get_flag(&skip, p, n);
 }
 
 static int
@@ -651,8 +651,8 @@ START_TEST(profile_verify_and_cancel_come_back)
 	byte_is_bad(&b, 7, 0x30, d_profile);	/* confidence over 1 */
 	byte_is_bad(&b, 9, 0xff, d_profile);	/* confidence below 0 */
 	steme_buf_clear(&b);
-	steme_msg_put_verify(&b, true);
-	ck_assert_int_eq(steme_msg_get_verify(&skip, b.data, b.len), STEME_OK);
+	steme_msg_put_flag(&b, true);
+	ck_assert_int_eq(steme_msg_get_flag(&skip, b.data, b.len), STEME_OK);
 	ck_assert(skip);
 	no_prefix_is_good(&b, d_verify);
 	byte_is_bad(&b, 0, 2, d_verify);

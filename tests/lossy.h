@@ -131,10 +131,14 @@ lossy_checkpoint(struct steme_index *ix)
 }
 
 static int
-lossy_compact(struct steme_index *ix)
+lossy_compact(struct steme_index *ix, const void *from, size_t fromlen, const void *to,
+    size_t tolen)
 {
-	(void)ix;
-	return 0;
+	struct steme_index *now = lossy_of(ix)->now;
+
+	if (lossy_of(ix)->fail != 0)
+		return lossy_of(ix)->fail;
+	return now->ops->compact(now, from, fromlen, to, tolen);
 }
 
 static int
@@ -159,7 +163,7 @@ lossy_close(struct steme_index *ix)
 static const struct steme_index_ops lossy_ops = {
 	lossy_get, lossy_write, lossy_iter_open, lossy_iter_next, lossy_iter_close,
 	lossy_snapshot, lossy_release, lossy_checkpoint, lossy_compact, lossy_stats,
-	lossy_close
+	lossy_close, NULL
 };
 
 static inline struct lossy *

@@ -158,8 +158,8 @@ fuzz_small(unsigned kind, const uint8_t *p, size_t n)
 	else if (kind == STEME_MSG_OBJECT &&
 	    steme_msg_get_object(&want, &u.id, p, n) == 0)
 		steme_msg_put_object(&b, want, &u.id);
-	else if (kind == STEME_MSG_VERIFY && steme_msg_get_verify(&skip, p, n) == 0)
-		steme_msg_put_verify(&b, skip);
+	else if (kind == STEME_MSG_VERIFY && steme_msg_get_flag(&skip, p, n) == 0)
+		steme_msg_put_flag(&b, skip);
 	else if (kind == STEME_MSG_CANCEL && steme_msg_get_cancel(&u.req, p, n) == 0)
 		steme_msg_put_cancel(&b, u.req);
 	else if (kind == FUZZ_ERROR && steme_msg_get_error(&u.why, p, n) == 0)
