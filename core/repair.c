@@ -148,6 +148,20 @@ fill(void *arg, uint64_t lsn, const struct steme_wal_rec *doubtful,
 	return err;
 }
 
+/* The node that wrote the log, should no segment say so. */
+static uint64_t
+index_node(struct steme_index *ix)
+{
+	struct steme_genesis g = { .node = 0 };
+	uint8_t *val = NULL;
+	size_t len;
+
+	if (steme_meta_get(ix, "genesis", &val, &len) == STEME_OK)
+		(void)steme_genesis_decode(&g, val, len);
+	free(val);
+	return g.node;
+}
+
 /* Behind the last record that the index lists: what it has was durable in the log. */
 static uint64_t
 index_end(struct steme_index *ix)
@@ -384,6 +398,7 @@ steme_repair(const struct steme_store_opts *o,
 	    .ntables = p.ntables, .clock = p.s->clock,
 	    .segment_bytes = p.s->segment_bytes, .fill = fill,
 	    .trouble = on_trouble, .arg = &p,
+	    .node = p.ix != NULL ? index_node(p.ix) : 0,
 	    .end_lsn = p.ix != NULL ? index_end(p.ix) : 0 };
 	why->text[0] = '\0';
 	err = repair(&p, why);

@@ -331,9 +331,16 @@ int
 steme_wal_repair_write(struct steme_wal_repair *p,
     struct steme_segments *fresh, struct steme_why *why)
 {
-	struct steme_wal *w = open_end(p, fresh);
+	struct steme_wal *w;
 	int err;
 
+	if (p->node == 0) {
+		steme_segments_close(fresh);
+		return steme_fail(why, STEME_ECORRUPT, "no segment header is "
+		    "legible and there is no index: nothing of this log can be "
+		    "had; restore it from a backup");
+	}
+	w = open_end(p, fresh);
 	if (w == NULL) {
 		steme_segments_close(fresh);
 		return steme_fail(why, STEME_ENOMEM, "no memory to repair the log");

@@ -411,6 +411,93 @@ START_TEST(a_repair_that_is_interrupted_is_done_by_the_next_one)
 }
 END_TEST
 
+/* One of the things that happen to files. */
+static void
+spoil(unsigned *seed, unsigned last)
+{
+	unsigned seg = 1 + (unsigned)rand_r(seed) % last;
+	size_t len, at, n;
+	uint8_t *p = faultio_get(P.fio, segment(seg, ""), &len);
+
+	if (p == NULL)
+		return;
+	at = len == 0 ? 0 : (size_t)rand_r(seed) % len;
+	n = 1 + (size_t)rand_r(seed) % 1500;
+	n = STEME_MIN(n, len - at);
+	switch (rand_r(seed) % 6) {
+	case 0:
+		faultio_remove(P.fio, segment(seg, ""));
+		break;
+	case 1:
+		faultio_put(P.fio, segment(seg, ""), p, at);
+		break;
+	case 2:
+		memset(p + at, 0, n);
+		faultio_put(P.fio, segment(seg, ""), p, len);
+		break;
+	case 3:		/* a part of it lies elsewhere, too */
+		memmove(p + at / 512 * 512, p + len / 1024 * 512,
+		    STEME_MIN(len - at, len - len / 1024 * 512));
+		faultio_put(P.fio, segment(seg, ""), p, len);
+		break;
+	default:
+		for (size_t i = 0; i < n; i++)
+			p[at + i] ^= (uint8_t)rand_r(seed);
+		faultio_put(P.fio, segment(seg, ""), p, len);
+	}
+	free(p);
+}
+
+/* Whatever is left of it, the log is whole afterwards, and with an index nothing is lost. */
+START_TEST(a_log_that_was_spoiled_at_random_is_repaired)
+{
+	uint8_t *good[SEGMENTS + 1] = { NULL };
+	size_t len[SEGMENTS + 1] = { 0 };
+	unsigned last = newest(), seed = 1 + (unsigned)_i, repaired = 0;
+
+	for (unsigned i = 1; i <= last; i++)
+		good[i] = faultio_get(P.fio, segment(i, ""), &len[i]);
+	for (int round = 0; round < 40; round++) {
+		struct steme_repair_report r;
+		bool with = round % 2 == 0;
+		int err;
+
+		restore(good, len, last);
+		lose_index();
+		if (with)
+			ck_assert_int_eq(open_err(), STEME_OK);
+		for (int i = rand_r(&seed) % 4; i >= 0; i--)
+			spoil(&seed, last);
+		P.o.accept_gaps = true;
+		err = repair(&r);
+		P.o.accept_gaps = false;
+		/* nothing at all is left */
+		if (!with && (err == STEME_ENOTFOUND || strstr(why.text,
+		    "nothing of this log can be had") != NULL))
+			continue;
+		ck_assert_msg(err == STEME_OK, "seed %d, round %d: %s", _i, round,
+		    why.text);
+		/* segments that are gone in front were moved away, says the repair */
+		if (!faultio_exists(P.fio, segment(1, "")) && r.troubles == 0)
+			continue;
+		ck_assert_msg(!with || r.lost == 0, "seed %d, round %d: %s", _i,
+		    round, found);
+		lose_index();
+		if (open_err() == STEME_EGAP && !faultio_exists(P.fio,
+		    segment(1, "")))
+			continue;
+		ck_assert_msg(open_err() == STEME_OK, "seed %d, round %d: %s", _i,
+		    round, why.text);
+		r = must_repair();
+		ck_assert_uint_eq(r.troubles, 0);
+		repaired++;
+	}
+	ck_assert_uint_gt(repaired, 12);
+	for (unsigned i = 1; i <= last; i++)
+		free(good[i]);
+}
+END_TEST
+
 START_TEST(a_full_disk_leaves_the_log_as_it_was)
 {
 	struct steme_repair_report r;
@@ -457,6 +544,7 @@ suite(void)
 	    0, 2);
 	tcase_add_loop_test(t, a_repair_that_is_interrupted_is_done_by_the_next_one,
 	    0, 6);
+	tcase_add_loop_test(t, a_log_that_was_spoiled_at_random_is_repaired, 0, 4);
 	tcase_add_test(t, a_full_disk_leaves_the_log_as_it_was);
 	tcase_add_test(t, a_running_daemon_is_not_disturbed);
 	suite_add_tcase(s, t);
