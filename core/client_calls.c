@@ -171,7 +171,8 @@ int
 steme_client_children(struct steme_client *c, struct steme_str parent,
     uint64_t after_lsn, uint32_t limit, struct steme_buf *out, struct steme_why *why)
 {
-	struct steme_msg_list m = { after_lsn, limit, parent, { NULL, 0 } };
+	struct steme_msg_list m = { .after_lsn = after_lsn, .limit = limit,
+	    .text = parent };
 
 	return list(c, STEME_MSG_CHILDREN, &m, out, why);
 }
@@ -181,7 +182,7 @@ steme_client_concepts(struct steme_client *c, struct steme_str prefix,
     struct steme_str after, uint32_t limit, struct steme_buf *out,
     struct steme_why *why)
 {
-	struct steme_msg_list m = { 0, limit, prefix, after };
+	struct steme_msg_list m = { .limit = limit, .text = prefix, .after = after };
 
 	return list(c, STEME_MSG_CONCEPTS, &m, out, why);
 }
@@ -190,7 +191,7 @@ int
 steme_client_neighbours(struct steme_client *c, struct steme_str concept,
     uint32_t limit, struct steme_buf *out, struct steme_why *why)
 {
-	struct steme_msg_list m = { 0, limit, concept, { NULL, 0 } };
+	struct steme_msg_list m = { .limit = limit, .text = concept };
 
 	return list(c, STEME_MSG_NEIGHBOURS, &m, out, why);
 }

@@ -72,7 +72,8 @@ struct steme_msg_assert {
 	struct steme_rd items;
 };
 enum steme_object_want {
-	STEME_WANT_BYTES, STEME_WANT_SIG, STEME_WANT_PROOF, STEME_WANT_JSON
+	STEME_WANT_BYTES, STEME_WANT_SIG, STEME_WANT_PROOF, STEME_WANT_JSON,
+	STEME_WANT_ORIGIN
 };
 
 void steme_msg_put_hello(struct steme_buf *b, const struct steme_msg_hello *m);
@@ -116,14 +117,28 @@ void steme_msg_put_object(struct steme_buf *b, enum steme_object_want want,
 int steme_msg_get_object(enum steme_object_want *want, struct steme_id *id,
     const void *p, size_t n);
 
-/* CHILDREN (text: parent), CONCEPTS (text: prefix), NEIGHBOURS (text: concept). */
+/*
+ * CHILDREN (text: parent), CONCEPTS (text: prefix), NEIGHBOURS (text: concept), SOURCES
+ * (text: prefix), AGENTS (text: empty).
+ */
 struct steme_msg_list {
 	uint64_t after_lsn;		/* CHILDREN */
 	uint32_t limit;			/* 0: 1,000; at most 10,000 */
-	struct steme_str text, after;	/* after: CONCEPTS; may be absent */
+	bool counts;			/* CHILDREN, CONCEPTS: with numbers, as the API */
+	/* after: CONCEPTS, SOURCES, AGENTS (64 hex digits); may be absent */
+	struct steme_str text, after;
 };
 void steme_msg_put_list(struct steme_buf *b, const struct steme_msg_list *m);
 int steme_msg_get_list(struct steme_msg_list *m, const void *p, size_t n);
+
+/* IMPACT: source retracted, what changes under lens; at most limit changes told. */
+struct steme_msg_impact {
+	enum steme_lens lens;
+	uint32_t limit;			/* 0: 1,000; at most 10,000 */
+	struct steme_str source;	/* 1 to 1,024 bytes */
+};
+void steme_msg_put_impact(struct steme_buf *b, const struct steme_msg_impact *m);
+int steme_msg_get_impact(struct steme_msg_impact *m, const void *p, size_t n);
 
 /* KEYS: agents asked about, n * 32 bytes. */
 int steme_msg_get_ids(const uint8_t **ids, uint32_t *n, const void *p, size_t len);

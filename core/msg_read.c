@@ -10,6 +10,7 @@
 #define CURSOR_MAX	STEME_CURSOR_MAX
 #define QUERY_DECAY	1
 #define LIMIT_MAX	10000
+#define LIST_DEFAULT	1000
 
 /* ---- optional strings ---- */
 
@@ -146,7 +147,7 @@ steme_msg_get_object(enum steme_object_want *want, struct steme_id *id, const vo
 	struct steme_id t;
 
 	steme_rd_id(&r, &t);
-	if (!steme_rd_done(&r) || w > STEME_WANT_JSON)
+	if (!steme_rd_done(&r) || w > STEME_WANT_ORIGIN)
 		return STEME_EPROTO;
 	*want = (enum steme_object_want)w;
 	*id = t;
@@ -158,6 +159,7 @@ steme_msg_put_list(struct steme_buf *b, const struct steme_msg_list *m)
 {
 	steme_wr_le(b, m->after_lsn, 8);
 	steme_wr_le(b, m->limit, 4);
+	steme_wr_le(b, m->counts, 1);
 	steme_wr_str(b, 2, m->text);
 	put_opt(b, m->after);
 }
@@ -167,15 +169,45 @@ steme_msg_get_list(struct steme_msg_list *m, const void *p, size_t n)
 {
 	struct steme_rd r = steme_rd_from(p, n);
 	struct steme_msg_list t = {0};
+	unsigned counts;
 
 	t.after_lsn = steme_rd_le(&r, 8);
 	t.limit = (uint32_t)steme_rd_le(&r, 4);
+	counts = (unsigned)steme_rd_le(&r, 1);
 	t.text = steme_rd_str(&r, 2, PATH_BYTES_MAX);
 	t.after = get_opt(&r, PATH_BYTES_MAX);
-	if (!steme_rd_done(&r) || t.limit > LIMIT_MAX)
+	if (!steme_rd_done(&r) || t.limit > LIMIT_MAX || counts > 1)
 		return STEME_EPROTO;
+	t.counts = counts;
 	if (t.limit == 0)
-		t.limit = 1000;
+		t.limit = LIST_DEFAULT;
+	*m = t;
+	return STEME_OK;
+}
+
+void
+steme_msg_put_impact(struct steme_buf *b, const struct steme_msg_impact *m)
+{
+	steme_wr_le(b, m->lens, 1);
+	steme_wr_le(b, m->limit, 4);
+	steme_wr_str(b, 2, m->source);
+}
+
+int
+steme_msg_get_impact(struct steme_msg_impact *m, const void *p, size_t n)
+{
+	struct steme_rd r = steme_rd_from(p, n);
+	struct steme_msg_impact t = {0};
+	unsigned lens = (unsigned)steme_rd_le(&r, 1);
+
+	t.limit = (uint32_t)steme_rd_le(&r, 4);
+	t.source = steme_rd_str(&r, 2, STEME_SOURCE_MAX);
+	if (!steme_rd_done(&r) || lens >= STEME_NLENS || t.limit > LIMIT_MAX ||
+	    t.source.n == 0)
+		return STEME_EPROTO;
+	t.lens = (enum steme_lens)lens;
+	if (t.limit == 0)
+		t.limit = LIST_DEFAULT;
 	*m = t;
 	return STEME_OK;
 }

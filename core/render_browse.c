@@ -46,8 +46,8 @@ put_child(void *arg, struct steme_str child, uint64_t first_lsn, bool has_assert
 	return steme_buf_err(l->b);
 }
 
-static int
-check_limit(uint32_t *limit, struct steme_why *why)
+int
+steme_render_limit(uint32_t *limit, struct steme_why *why)
 {
 	if (*limit == 0)
 		*limit = STEME_LIMIT_DEFAULT;
@@ -64,7 +64,7 @@ steme_render_children(struct steme_store *s, struct steme_str parent,
 	struct listing l = { .b = b, .parent = parent };
 	int err;
 
-	if ((err = check_limit(&limit, why)) != STEME_OK ||
+	if ((err = steme_render_limit(&limit, why)) != STEME_OK ||
 	    (parent.n > 0 && (err = steme_concept_check(parent, why)) != STEME_OK))
 		return err;
 	l.limit = limit;
@@ -109,7 +109,7 @@ steme_render_concepts(struct steme_store *s, struct steme_str prefix,
 	struct listing l = { .b = b };
 	int err;
 
-	if ((err = check_limit(&limit, why)) != STEME_OK ||
+	if ((err = steme_render_limit(&limit, why)) != STEME_OK ||
 	    (prefix.n > 0 && (err = steme_concept_check(prefix, why)) != STEME_OK) ||
 	    (after.n > 0 && (err = steme_concept_check(after, why)) != STEME_OK))
 		return err;

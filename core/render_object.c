@@ -155,10 +155,10 @@ out:
 	return err;
 }
 
-/* The record of id and its parsed object; *backing is the caller's to free. */
-static int
-load(struct steme_store *s, const struct steme_id *id, struct steme_record *r,
-    struct steme_object *o, uint8_t **backing, struct steme_why *why)
+int
+steme_render_load(struct steme_store *s, const struct steme_id *id,
+    struct steme_record *r, struct steme_object *o, uint8_t **backing,
+    struct steme_why *why)
 {
 	char hex[STEME_ID_HEX + 1];
 	int err;
@@ -188,7 +188,8 @@ steme_render_object(struct steme_store *s, const struct steme_id *id,
 	int err;
 
 	memset(&o, 0, sizeof(o));
-	if ((err = load(s, id, &r, &o, &backing, why)) != STEME_OK)
+	if ((err = steme_render_load(s, id, &r, &o, &backing,
+	    why)) != STEME_OK)
 		goto out;
 	if (o.kind == STEME_ASSERTION &&
 	    (err = find_state(s, &o, id, &state)) != STEME_OK)
@@ -284,7 +285,8 @@ steme_render_proof(struct steme_store *s, const struct steme_id *id,
 		goto out;
 	}
 	memset(&o, 0, sizeof(o));
-	if ((err = load(s, &member.batch, &batch, &o, &batch_bytes, why)) != STEME_OK)
+	if ((err = steme_render_load(s, &member.batch, &batch, &o, &batch_bytes,
+	    why)) != STEME_OK)
 		goto out;
 	err = STEME_ENOMEM;
 	if ((ids = calloc((size_t)batch.nids + 1, sizeof(*ids))) == NULL)

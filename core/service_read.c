@@ -97,6 +97,12 @@ diff(struct steme_service *s, struct steme_request *r, struct steme_buf *b,
 	return steme_json_diff(s->o.views, &q1, &q2, b, why);
 }
 
+static const char *
+name_of(void *keyring, const struct steme_id *agent)
+{
+	return steme_keyring_name_of(keyring, agent);
+}
+
 static int
 list(struct steme_service *s, struct steme_request *r, struct steme_buf *b,
     struct steme_why *why)
@@ -107,18 +113,34 @@ list(struct steme_service *s, struct steme_request *r, struct steme_buf *b,
 
 	if (steme_msg_get_list(&m, r->payload, r->len) != STEME_OK)
 		return STEME_EPROTO;
+	if (r->type == STEME_MSG_SOURCES)
+		return steme_json_sources(s->o.views, m.text, m.after, m.limit, b, why);
+	if (r->type == STEME_MSG_AGENTS)
+		return steme_json_agents(s->o.views, s->o.keyring == NULL ? NULL :
+		    name_of, s->o.keyring, m.after, m.limit, b, why);
 	if ((err = resolve(&m.text, path, why)) != STEME_OK)
 		return err;
 	switch (r->type) {
 	case STEME_MSG_CHILDREN:
-		return steme_json_children(s->o.views, m.text, m.after_lsn, m.limit, b,
-		    why);
+		return (m.counts ? steme_json_children_counted : steme_json_children)(
+		    s->o.views, m.text, m.after_lsn, m.limit, b, why);
 	case STEME_MSG_CONCEPTS:
-		return steme_json_concepts(s->o.views, m.text, m.after, m.limit, b,
-		    why);
+		return (m.counts ? steme_json_concepts_counted : steme_json_concepts)(
+		    s->o.views, m.text, m.after, m.limit, b, why);
 	default:
 		return steme_json_neighbours(s->o.views, m.text, m.limit, b);
 	}
+}
+
+static int
+impact(struct steme_service *s, struct steme_request *r, struct steme_buf *b,
+    struct steme_why *why)
+{
+	struct steme_msg_impact m;
+
+	if (steme_msg_get_impact(&m, r->payload, r->len) != STEME_OK)
+		return STEME_EPROTO;
+	return steme_json_impact(s->o.views, m.source, m.lens, m.limit, b, why);
 }
 
 /* ---- objects ---- */
@@ -160,6 +182,8 @@ object(struct steme_service *s, struct steme_request *r, struct steme_buf *b,
 		return steme_json_proof(s->o.views, &id, b, why);
 	case STEME_WANT_JSON:
 		return steme_json_object(s->o.views, &id, b, why);
+	case STEME_WANT_ORIGIN:
+		return steme_json_origin(s->o.views, &id, b, why);
 	default:
 		return raw_object(s, &id, want == STEME_WANT_SIG, b, why);
 	}
@@ -369,6 +393,9 @@ steme_svc_read(struct steme_service *s, struct steme_request *r)
 		break;
 	case STEME_MSG_OBJECT:
 		err = object(s, r, &b, &why);
+		break;
+	case STEME_MSG_IMPACT:
+		err = impact(s, r, &b, &why);
 		break;
 	case STEME_MSG_STORAGE:
 		err = steme_svc_storage(s, r, &b);

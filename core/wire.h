@@ -52,6 +52,9 @@ enum steme_msg {
 	STEME_MSG_SET = 24,		/* admin: a setting below _steme/, by the operator's key */
 	STEME_MSG_STORAGE = 25,		/* JSON: files, bytes, compaction */
 	STEME_MSG_INDEX = 26,		/* JSON: is the index being made anew? */
+	STEME_MSG_SOURCES = 27,		/* JSON: sources that are cited */
+	STEME_MSG_IMPACT = 28,		/* JSON: what retracting a source would change */
+	STEME_MSG_AGENTS = 29,		/* JSON: who signed something */
 	STEME_NMSG
 };
 

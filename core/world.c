@@ -277,6 +277,33 @@ steme_world_at(struct steme_globals *g, const struct steme_bounds *b)
 	return w;
 }
 
+const struct steme_world *
+steme_world_without_source(const struct steme_world *from, struct steme_str source)
+{
+	struct steme_world *w;
+
+	if (steme_world_source_retracted(from, source))
+		return world_ref(from);
+	if ((w = calloc(1, sizeof(*w))) == NULL)
+		return NULL;
+	atomic_init(&w->refs, 1);
+	atomic_fetch_add(&from->g->refs, 1);
+	w->g = from->g;
+	w->bounds = from->bounds;
+	w->lsn = from->lsn;
+	for (int p = 0; p < NPART; p++) {
+		if (p == PART_SOURCES)
+			continue;
+		w->part[p] = from->part[p];
+		atomic_fetch_add(&w->part[p]->refs, 1);
+	}
+	if (steme_sources_and(from->part[PART_SOURCES], source,
+	    &w->part[PART_SOURCES]) == STEME_OK)
+		return w;
+	steme_world_put(w);
+	return NULL;
+}
+
 uint64_t
 steme_globals_lsn_at(struct steme_globals *g, const struct steme_bounds *b)
 {

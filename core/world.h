@@ -58,6 +58,12 @@ uint64_t steme_globals_lsn_at(struct steme_globals *g, const struct steme_bounds
 const struct steme_world *steme_world_at(struct steme_globals *g,
     const struct steme_bounds *b);
 void steme_world_put(const struct steme_world *w);
+/*
+ * w as it would be if this source were retracted (or w itself, if it is).  Counted, as
+ * above; source is borrowed for as long.  NULL: out of memory.
+ */
+const struct steme_world *steme_world_without_source(const struct steme_world *w,
+    struct steme_str source);
 
 bool steme_world_is_steward(const struct steme_world *w, const struct steme_id *agent);
 bool steme_world_has_roots(const struct steme_world *w);

@@ -210,6 +210,9 @@ int steme_aliases_make(const struct making *m, struct part **out);
 int steme_epochs_make(const struct making *m, struct part **out);
 int steme_sources_make(const struct making *m, struct part **out);
 int steme_trust_make(const struct making *m, struct part **out);
+/* Those of `from`, and source. */
+int steme_sources_and(const struct part *from, struct steme_str source,
+    struct part **out);
 /* Frees what is inside; p may be half made. */
 void steme_settings_fini(struct part *p);
 void steme_revoked_fini(struct part *p);

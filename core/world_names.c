@@ -333,6 +333,23 @@ steme_sources_make(const struct making *m, struct part **out)
 	return err;
 }
 
+int
+steme_sources_and(const struct part *from, struct steme_str source, struct part **out)
+{
+	const struct sources *f = (const struct sources *)from;
+	struct sources *s;
+	uint32_t at;
+	int err;
+
+	if ((*out = steme_part_new(PART_SOURCES, sizeof(*s))) == NULL)
+		return STEME_ENOMEM;
+	s = (struct sources *)*out;
+	err = steme_strset_add(&s->retracted, source, &at);
+	for (uint32_t i = 0; i < f->retracted.n && err == STEME_OK; i++)
+		err = steme_strset_add(&s->retracted, f->retracted.strs[i], &at);
+	return err;
+}
+
 void
 steme_sources_fini(struct part *p)
 {
