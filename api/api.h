@@ -28,6 +28,7 @@ struct api;
 struct api_route;
 struct api_request;
 struct api_hot;
+struct api_watch;
 struct api_guard;
 struct api_settings;
 
@@ -43,7 +44,8 @@ struct api_listener {
 /* Where a connection is; each step has a limit of its own (listen.c). */
 enum api_step {
 	API_WAITING_FIRST, API_WAITING_NEXT, API_HEADERS, API_BODY, API_WORKING,
-	API_ANSWERING
+	API_ANSWERING,
+	API_FEEDING		/* an event is on its way; between events: WORKING */
 };
 struct api_request;
 struct api_conn {
@@ -68,9 +70,10 @@ struct api {
 	int64_t start_us;
 	_Atomic(struct steme_changes *) changes;	/* NULL until the daemon was seen */
 	struct api_guard *guard;
+	struct api_watch *watch;
 	/* metrics */
 	struct steme_series *up, *hot_hits, *hot_misses;
-	struct steme_series *slow_cut, *connections;
+	struct steme_series *slow_cut, *connections, *feeds;
 	/* connections: listen.c; suspended requests: server.c */
 	pthread_mutex_t mu;		/* leaf */
 	pthread_cond_t changed;		/* suspended became 0, or stopping */
@@ -187,6 +190,13 @@ void api_make_utf8(char *s);
 void api_queue_kept(struct api_request *r, struct MHD_Response *resp);
 /* Queues resp and gives the caller's reference back. */
 void api_queue(struct api_request *r, unsigned status, struct MHD_Response *resp);
+/*
+ * Answers 200, or 304 to an If-None-Match.  name: the bytes are those of that name for
+ * ever, and it is the ETag; NULL: the ETag is a hash of the bytes, which may change.
+ * Takes b's bytes over.
+ */
+void api_reply_tagged(struct api_request *r, const char *type, const char *name,
+    struct steme_buf *b);
 /*
  * Is etag (with its quotes) among those of If-None-Match?  Weak and strong compare alike
  * there.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* h_assert.c - POST /v1/assert: one JSON assertion, signed, or signed here. */
+/* h_assert.c - POST of one object of a route's kind: signed, or signed here. */
 #include "config.h"
-#include "api/api.h"
+#include "api/browse.h"
 #include "core/claim.h"
 
 #include <stdio.h>
@@ -35,8 +35,8 @@ reply_result(struct api_request *r)
 	api_reply(r, res.status == 1 ? 201 : 200, API_JSON, body, (size_t)n);
 }
 
-void
-api_assert(struct api_request *r)
+static void
+take_one(struct api_request *r, enum steme_kind kind)
 {
 	struct steme_buf b = { 0 };
 	struct steme_why why = { { 0 } };
@@ -46,7 +46,7 @@ api_assert(struct api_request *r)
 	int err;
 
 	steme_claim_init(&c);
-	err = steme_claim_from_json(&c, json, r->body.len, STEME_ASSERTION, &why);
+	err = steme_claim_from_json(&c, json, r->body.len, kind, &why);
 	if (err != STEME_OK) {
 		api_problem_err(r, err, why.text);
 	} else if (c.is_signed) {
@@ -57,10 +57,34 @@ api_assert(struct api_request *r)
 	} else if ((err = api_signer(r, &signer, &why)) != STEME_OK) {
 		api_problem_err(r, err, why.text);
 	} else {
-		api_put_assert(&b, &signer, STEME_ASSERTION, 1);
+		api_put_assert(&b, &signer, kind, 1);
 		steme_wr_bytes(&b, 4, json, r->body.len);
 		api_ask(r, STEME_MSG_ASSERT, b.data, b.len, reply_result);
 	}
 	steme_claim_fini(&c);
 	steme_buf_fini(&b);
+}
+
+void
+api_assert(struct api_request *r)
+{
+	take_one(r, STEME_ASSERTION);
+}
+
+void
+api_kind(struct api_request *r)
+{
+	static const struct {
+		const char *path;
+		enum steme_kind kind;
+	} kinds[] = {
+		{ "/v1/vote", STEME_VOTE }, { "/v1/retract", STEME_RETRACTION },
+		{ "/v1/epoch", STEME_EPOCH }, { "/v1/alias", STEME_ALIAS },
+		{ "/v1/trust", STEME_TRUST }, { "/v1/revoke", STEME_REVOCATION },
+	};
+	size_t i = 0;
+
+	while (strcmp(kinds[i].path, r->route->pattern) != 0)
+		i++;
+	take_one(r, kinds[i].kind);
 }

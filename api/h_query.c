@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* h_query.c - /v1/query, /v1/history, /v1/objects. */
+/* h_query.c - /v1/query and its lenses, /v1/history, /v1/objects. */
 #include "config.h"
-#include "api/api.h"
+#include "api/browse.h"
 #include "api/guard.h"
 #include "core/jsonin.h"
 #include "core/path.h"
@@ -206,8 +206,9 @@ hot(struct api_request *r)
 	return hit;
 }
 
+/* lens: what the route stands for, or -1 where the caller chooses. */
 static void
-ask_query(struct api_request *r, enum steme_msg type)
+ask_query(struct api_request *r, enum steme_msg type, int lens)
 {
 	struct steme_query q;
 	struct params p = { .r = r, .q = &q };
@@ -215,6 +216,8 @@ ask_query(struct api_request *r, enum steme_msg type)
 	bool post = strcmp(r->method, "POST") == 0;
 
 	steme_query_init(&q);
+	if (lens >= 0)
+		q.lens = (enum steme_lens)lens;
 	if (post)
 		body_params(&p);
 	else
@@ -223,6 +226,10 @@ ask_query(struct api_request *r, enum steme_msg type)
 	    (post || type == STEME_MSG_HISTORY))
 		p.err = steme_fail(&p.why, STEME_EINVAL, "concept_path%s is needed",
 		    type == STEME_MSG_HISTORY ? "" : " or prefix");
+	if (p.err == STEME_OK && lens >= 0 && (int)q.lens != lens)
+		p.err = steme_fail(&p.why, STEME_EINVAL, "%.*s answers by the lens %s: "
+		    "for others ask /v1/query", STEME_STR(r->path),
+		    steme_lens_name((enum steme_lens)lens));
 	if (p.err != STEME_OK) {
 		api_problem_err(r, p.err, p.why.text);
 		return;
@@ -242,14 +249,39 @@ api_query(struct api_request *r)
 {
 	if (r->method[0] != 'P' && hot(r))
 		return;
-	ask_query(r, STEME_MSG_QUERY);
+	ask_query(r, STEME_MSG_QUERY, -1);
 }
 
 void
 api_history(struct api_request *r)
 {
 	if (!hot(r))
-		ask_query(r, STEME_MSG_HISTORY);
+		ask_query(r, STEME_MSG_HISTORY, -1);
+}
+
+static void
+fixed_lens(struct api_request *r, enum steme_lens lens)
+{
+	if (!hot(r))
+		ask_query(r, STEME_MSG_QUERY, (int)lens);
+}
+
+void
+api_skeptic(struct api_request *r)
+{
+	fixed_lens(r, STEME_LENS_SKEPTIC);
+}
+
+void
+api_layered(struct api_request *r)
+{
+	fixed_lens(r, STEME_LENS_LAYERED);
+}
+
+void
+api_constraints(struct api_request *r)
+{
+	fixed_lens(r, STEME_LENS_CONSTRAINTS);
 }
 
 /* ---- /v1/objects/ID, ID.sig, ID.proof, ID.json ---- */
@@ -259,43 +291,22 @@ reply_object(struct api_request *r)
 {
 	struct steme_str ext = { r->arg.p + STEME_ID_HEX,
 	    r->arg.n - STEME_ID_HEX };
-	bool json = steme_str_eq(ext, STEME_LIT(".json")), same;
-	char etag[STEME_ID_HEX + 16], hash[STEME_ID_HEX + 1];
-	struct MHD_Response *resp;
-	struct steme_id sum;
-	uint8_t *data;
-	size_t len;
+	char name[STEME_ID_HEX + 16];
 
-	if (r->err == STEME_OK)
-		r->err = steme_buf_take(&r->answer, &data, &len);
 	if (r->err != STEME_OK) {
 		api_problem_err(r, r->err, r->why[0] != '\0' ||
 		    r->err != STEME_ENOTFOUND ? r->why :
 		    "no such object, or it has no such part");
 		return;
 	}
+	snprintf(name, sizeof(name), "%.*s", STEME_STR(r->arg));
 	/* .json says what is known now: its name is not that of its bytes */
-	if (json) {
-		sum = steme_hash(data, len);
-		steme_id_hex(hash, &sum);
-		snprintf(etag, sizeof(etag), "\"%s\"", hash);
-	} else {
-		snprintf(etag, sizeof(etag), "\"%.*s\"", STEME_STR(r->arg));
-	}
-	same = api_etag_matches(r, etag);
-	if (same) {
-		free(data);
-		data = NULL;
-		len = 0;
-	}
-	resp = api_response(ext.n == 0 ? API_TEXT : steme_str_eq(ext,
-	    STEME_LIT(".sig")) ? "application/octet-stream" : API_JSON, data, len);
-	if (resp != NULL) {
-		MHD_add_response_header(resp, "ETag", etag);
-		MHD_add_response_header(resp, "Cache-Control", json ? "no-cache" :
-		    "public, max-age=31536000, immutable");
-	}
-	api_queue(r, same ? 304 : 200, resp);
+	if (steme_str_eq(ext, STEME_LIT(".json")))
+		api_reply_tagged(r, API_JSON, NULL, &r->answer);
+	else
+		api_reply_tagged(r, ext.n == 0 ? API_TEXT : steme_str_eq(ext,
+		    STEME_LIT(".sig")) ? "application/octet-stream" : API_JSON, name,
+		    &r->answer);
 }
 
 void

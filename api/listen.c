@@ -9,6 +9,7 @@
  */
 #include "config.h"
 #include "api/api.h"
+#include "api/watch.h"
 #include "core/clock.h"
 #include "core/log.h"
 #include "core/util.h"
@@ -27,6 +28,7 @@
 #define STEP_US		INT64_C(10000000)	/* for headers; window of a body or answer */
 #define STEP_BYTES	10240			/* that a body or answer moves in a window */
 #define IDLE_US		INT64_C(60000000)	/* between requests */
+#define FEED_US		INT64_C(60000000)	/* for an event to be taken */
 #define SWEEP_MS	500
 #define DRAIN_MS	5000			/* for answers under way at the end */
 #define SEND_MS		2000			/* for the clients to take them */
@@ -160,6 +162,8 @@ too_slow(struct api_conn *k, int64_t now)
 	case API_BODY:
 	case API_ANSWERING:
 		return age > STEP_US && stalled(k, step, now);
+	case API_FEEDING:
+		return age > FEED_US;
 	case API_WORKING:
 		break;		/* the request's own deadline counts */
 	}
@@ -176,7 +180,8 @@ cut(struct api_conn *k)
 {
 	const struct linger now = { .l_onoff = 1, .l_linger = 0 };
 
-	if (atomic_load(&k->step) == API_ANSWERING)
+	if (atomic_load(&k->step) == API_ANSWERING ||
+	    atomic_load(&k->step) == API_FEEDING)
 		setsockopt(k->fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
 	shutdown(k->fd, SHUT_RDWR);
 	k->fd = -1;
@@ -361,7 +366,8 @@ answering(struct api *a)
 	for (const struct api_conn *k = a->conns; k != NULL && !any; k = k->next) {
 		enum api_step s = atomic_load(&k->step);
 
-		any = k->fd >= 0 && (s == API_WORKING || s == API_ANSWERING);
+		any = k->fd >= 0 && (s == API_WORKING || s == API_ANSWERING ||
+		    s == API_FEEDING);
 	}
 	pthread_mutex_unlock(&a->mu);
 	return any;
@@ -387,6 +393,7 @@ api_server_stop(struct api *a)
 	pthread_mutex_unlock(&a->mu);
 	if (a->sweeping)
 		pthread_join(a->sweeper, NULL);
+	api_watch_stop(a->watch);
 	if (!wait_answers(a, DRAIN_MS)) {
 		steme_aclient_stop(a->client);
 		while (!wait_answers(a, DRAIN_MS))

@@ -8,6 +8,8 @@ stemedb_api_SOURCES += %D%/access.c %D%/hot.c
 # guards: metrics, request log, limits, breakers, slow requests, audit
 stemedb_api_SOURCES += %D%/note.h %D%/guard.h %D%/guard.c %D%/reqlog.c
 stemedb_api_SOURCES += %D%/meter.c %D%/meter.h %D%/hotpaths.c %D%/hotpaths.h
+stemedb_api_SOURCES += %D%/browse.h %D%/args.c %D%/h_browse.c %D%/h_batch.c
+stemedb_api_SOURCES += %D%/watch.c %D%/watch.h %D%/h_feed.c
 stemedb_api_SOURCES += %D%/h_query.c %D%/h_assert.c %D%/h_bulk.c %D%/bulk_groups.c %D%/bulk.h %D%/h_health.c
 
 # Files within the program (api/files.h).

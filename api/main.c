@@ -5,6 +5,7 @@
  */
 #include "config.h"
 #include "api/api.h"
+#include "api/watch.h"
 #include "api/guard.h"
 #include "api/settings.h"
 #include "core/clock.h"
@@ -57,6 +58,7 @@ on_state(void *arg, const struct steme_msg_welcome *w)
 		steme_changes_close(c);
 		c = NULL;
 	}
+	api_watch_up(a->watch, w->lsn);
 	old = atomic_exchange(&a->changes, c);
 	if (old != NULL) {
 		steme_changes_close(retired[nretired % 64]);
@@ -74,6 +76,7 @@ count_connections(void *arg)
 	n = a->nconns;
 	pthread_mutex_unlock(&a->mu);
 	steme_set(a->connections, n);
+	steme_set(a->feeds, api_watch_feeds(a->watch));
 }
 
 static void
@@ -94,6 +97,8 @@ make_metrics(struct api *a)
 	    "Connections ended because a step took too long.", NULL));
 	a->connections = steme_series0(steme_family(m, STEME_GAUGE,
 	    "stemedb_http_connections", "Open HTTP connections.", NULL));
+	a->feeds = steme_series0(steme_family(m, STEME_GAUGE,
+	    "stemedb_http_feeds", "Open feeds (GET /v1/feed).", NULL));
 	steme_metrics_hook(m, count_connections, a);
 	a->hot_misses = steme_series0(steme_family(m, STEME_COUNTER,
 	    "stemedb_http_hot_misses_total",
@@ -230,7 +235,8 @@ start(struct api *a, struct steme_why *why)
 	    (err = steme_metrics_new(&a->metrics)) != STEME_OK)
 		return err;
 	make_metrics(a);
-	if ((a->guard = api_guard_new(a)) == NULL)
+	a->watch = api_watch_new(a, (unsigned)a->conf.max_feeds);
+	if (a->watch == NULL || (a->guard = api_guard_new(a)) == NULL)
 		return STEME_ENOMEM;
 	if ((err = api_settings_new(&a->settings, a)) != STEME_OK ||
 	    (err = steme_instance_make(&a->in, why)) != STEME_OK ||
@@ -324,6 +330,7 @@ main(int argc, char **argv)
 	api_server_stop(&a);
 	steme_aclient_free(a.client);
 	api_settings_free(a.settings);
+	api_watch_free(a.watch);
 	steme_changes_close(atomic_load(&a.changes));
 	for (unsigned i = 0; i < 64; i++)
 		steme_changes_close(retired[i]);

@@ -215,6 +215,41 @@ api_reply_buf(struct api_request *r, unsigned status, const char *type,
 		api_queue(r, status, resp);
 }
 
+void
+api_reply_tagged(struct api_request *r, const char *type, const char *name,
+    struct steme_buf *b)
+{
+	char etag[STEME_ID_HEX + 16], hash[STEME_ID_HEX + 1];
+	struct MHD_Response *resp;
+	struct steme_id sum;
+	uint8_t *data;
+	size_t len;
+	bool same;
+	int err = steme_buf_take(b, &data, &len);
+
+	if (err != STEME_OK) {
+		api_problem_err(r, err, "");
+		return;
+	}
+	if (name == NULL) {
+		sum = steme_hash(data, len);
+		steme_id_hex(hash, &sum);
+	}
+	snprintf(etag, sizeof(etag), "\"%s\"", name == NULL ? hash : name);
+	if ((same = api_etag_matches(r, etag))) {
+		free(data);
+		data = NULL;
+		len = 0;
+	}
+	resp = api_response(type, data, len);
+	if (resp != NULL) {
+		MHD_add_response_header(resp, "ETag", etag);
+		MHD_add_response_header(resp, "Cache-Control", name == NULL ?
+		    "no-cache" : "public, max-age=31536000, immutable");
+	}
+	api_queue(r, same ? 304 : 200, resp);
+}
+
 /* The length of the character at s, or 0 if there is none. */
 static size_t
 utf8_char(const char *s, size_t n)

@@ -2,6 +2,7 @@
 /* route.c - the table of routes.  Every route is served on every listener. */
 #include "config.h"
 #include "api/api.h"
+#include "api/browse.h"
 #include "api/files.h"
 #include "core/util.h"
 
@@ -17,6 +18,33 @@ const struct api_route api_routes[] = {
 	{ "POST", "/v1/assert", API_WRITE, api_assert, NULL, "/v1/assert", false },
 	{ "POST", "/v1/assertions", API_WRITE, api_bulk, api_bulk_upload,
 	    "/v1/assertions", false },
+	{ "GET", "/v1/skeptic", API_OPEN, api_skeptic, NULL, "/v1/skeptic",
+	    true },
+	{ "GET", "/v1/layered", API_OPEN, api_layered, NULL, "/v1/layered",
+	    true },
+	{ "GET", "/v1/constraints", API_OPEN, api_constraints, NULL, "/v1/constraints",
+	    true },
+	{ "GET", "/v1/diff", API_OPEN, api_diff, NULL, "/v1/diff",
+	    true },
+	{ "GET", "/v1/proof/*", API_OPEN, api_origin, NULL, "/v1/proof",
+	    false },
+	{ "GET", "/v1/concepts", API_OPEN, api_concepts, NULL, "/v1/concepts",
+	    false },
+	{ "GET", "/v1/agents", API_OPEN, api_agents, NULL, "/v1/agents",
+	    false },
+	{ "GET", "/v1/sources", API_OPEN, api_sources, NULL, "/v1/sources",
+	    false },
+	{ "GET", "/v1/sources/impact", API_OPEN, api_impact, NULL, "/v1/sources/impact",
+	    false },
+	{ "GET", "/v1/feed", API_OPEN, api_feed, NULL, "/v1/feed",
+	    false },
+	{ "POST", "/v1/vote", API_WRITE, api_kind, NULL, "/v1/vote", false },
+	{ "POST", "/v1/retract", API_WRITE, api_kind, NULL, "/v1/retract", false },
+	{ "POST", "/v1/epoch", API_WRITE, api_kind, NULL, "/v1/epoch", false },
+	{ "POST", "/v1/alias", API_WRITE, api_kind, NULL, "/v1/alias", false },
+	{ "POST", "/v1/trust", API_WRITE, api_kind, NULL, "/v1/trust", false },
+	{ "POST", "/v1/revoke", API_WRITE, api_kind, NULL, "/v1/revoke", false },
+	{ "POST", "/v1/batch", API_WRITE, api_batch, NULL, "/v1/batch", false },
 	{ "GET", "/v1/health", API_HEALTH, api_health, NULL, "/v1/health",
 	    false },
 	{ "GET", "/healthz", API_HEALTH, api_healthz, NULL, "/healthz", false },

@@ -466,7 +466,7 @@ d_ids(const void *p, size_t n)
 
 START_TEST(object_list_and_keys_come_back)
 {
-	struct steme_msg_list m = { 5, 0, STEME_LIT("a/b"), { NULL, 0 } }, g;
+	struct steme_msg_list m = { .after_lsn = 5, .text = STEME_LIT("a/b") }, g;
 	struct steme_id id = id_of(3), got, three[3] = { id_of(1), id_of(2), id_of(2) };
 	enum steme_object_want w;
 	struct steme_buf b = {0};

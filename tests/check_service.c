@@ -502,7 +502,7 @@ END_TEST
 START_TEST(objects_lists_history_and_diff_are_answered)
 {
 	struct made m = make_claim(&G.ann, "drug/sema", "dose", "2.4 mg", T0 - 5);
-	struct steme_msg_list l = { 0, 0, STEME_LIT("drug"), { NULL, 0 } };
+	struct steme_msg_list l = { .text = STEME_LIT("drug") };
 	struct steme_buf b = {0};
 	struct steme_query q, q2;
 	struct steme_id none = { { 1 } };
