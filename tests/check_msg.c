@@ -476,7 +476,7 @@ START_TEST(object_list_and_keys_come_back)
 	ck_assert_int_eq(w, STEME_WANT_PROOF);
 	ck_assert(steme_id_eq(&id, &got));
 	no_prefix_is_good(&b, d_object);
-	byte_is_bad(&b, 0, 4, d_object);
+	byte_is_bad(&b, 0, STEME_WANT_ORIGIN + 1, d_object);
 	steme_buf_clear(&b);
 	steme_msg_put_list(&b, &m);
 	ck_assert_int_eq(steme_msg_get_list(&g, b.data, b.len), STEME_OK);
@@ -486,9 +486,44 @@ START_TEST(object_list_and_keys_come_back)
 	ck_assert_ptr_null(g.after.p);
 	no_prefix_is_good(&b, d_list);
 	byte_is_bad(&b, 10, 1, d_list);		/* limit */
+	byte_is_bad(&b, 12, 2, d_list);		/* counts */
+	ck_assert(!g.counts);
+	b.data[12] = 1;
+	ck_assert_int_eq(steme_msg_get_list(&g, b.data, b.len), STEME_OK);
+	ck_assert(g.counts);
 	steme_buf_clear(&b);
 	steme_buf_put(&b, three, sizeof(three));
 	no_prefix_is_good(&b, d_ids);
+	steme_buf_fini(&b);
+}
+END_TEST
+
+static int
+d_impact(const void *p, size_t n)
+{
+	struct steme_msg_impact m;
+
+	return steme_msg_get_impact(&m, p, n);
+}
+
+START_TEST(an_impact_comes_back_and_names_a_source)
+{
+	struct steme_msg_impact m = { .lens = STEME_LENS_VOTES,
+	    .source = STEME_LIT("https://example.org") }, g;
+	struct steme_buf b = {0};
+
+	steme_msg_put_impact(&b, &m);
+	ck_assert_int_eq(steme_msg_get_impact(&g, b.data, b.len), STEME_OK);
+	ck_assert_int_eq(g.lens, STEME_LENS_VOTES);
+	ck_assert_uint_eq(g.limit, 1000);
+	ck_assert(steme_str_eq(g.source, m.source));
+	no_prefix_is_good(&b, d_impact);
+	byte_is_bad(&b, 0, STEME_NLENS, d_impact);
+	byte_is_bad(&b, 3, 1, d_impact);	/* limit */
+	steme_buf_clear(&b);
+	m.source = STEME_LIT("");
+	steme_msg_put_impact(&b, &m);
+	ck_assert_int_eq(steme_msg_get_impact(&g, b.data, b.len), STEME_EPROTO);
 	steme_buf_fini(&b);
 }
 END_TEST
@@ -710,6 +745,7 @@ suite(void)
 	tcase_add_test(t, the_query_of_the_document_has_these_bytes);
 	tcase_add_test(t, a_diff_has_two_queries);
 	tcase_add_test(t, object_list_and_keys_come_back);
+	tcase_add_test(t, an_impact_comes_back_and_names_a_source);
 	tcase_add_test(t, records_come_back);
 	tcase_add_test(t, work_comes_back);
 	tcase_add_test(t, profile_verify_and_cancel_come_back);

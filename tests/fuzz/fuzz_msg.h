@@ -183,6 +183,18 @@ fuzz_list(const uint8_t *p, size_t n)
 }
 
 static inline void
+fuzz_impact(const uint8_t *p, size_t n)
+{
+	struct steme_buf b = {0};
+	struct steme_msg_impact m;
+
+	if (steme_msg_get_impact(&m, p, n) != STEME_OK || memcmp(p + 1, "\0\0\0", 4) == 0)
+		return;
+	steme_msg_put_impact(&b, &m);
+	same(&b, p, n);
+}
+
+static inline void
 fuzz_diff(const uint8_t *p, size_t n)
 {
 	struct steme_query q1, q2;
@@ -220,7 +232,12 @@ fuzz_payload(unsigned kind, const uint8_t *p, size_t n)
 	case STEME_MSG_CHILDREN:
 	case STEME_MSG_CONCEPTS:
 	case STEME_MSG_NEIGHBOURS:
+	case STEME_MSG_SOURCES:
+	case STEME_MSG_AGENTS:
 		fuzz_list(p, n);
+		break;
+	case STEME_MSG_IMPACT:
+		fuzz_impact(p, n);
 		break;
 	case STEME_MSG_KEYS:
 		(void)steme_msg_get_ids(&ids, &nids, p, n);
