@@ -31,6 +31,7 @@ struct api_hot;
 struct api_watch;
 struct api_guard;
 struct api_settings;
+struct api_tls;
 
 /* One listening socket with its libmicrohttpd thread. */
 struct api_listener {
@@ -63,6 +64,7 @@ struct api {
 	struct steme_conf conf;
 	struct steme_aclient *client;
 	struct api_settings *settings;
+	struct api_tls *tls;		/* NULL: plain HTTP */
 	struct steme_metrics *metrics;
 	struct api_hot *hot;
 	struct api_listener *listeners;
@@ -228,6 +230,8 @@ unsigned api_deadline_ms(const struct api *a);
 
 /* ---- listeners, connections: listen.c ---- */
 
+/* May these addresses be bound, given [api] admin?  STEME_EINVAL, STEME_EPERM with the reason. */
+int api_check_bind(const struct steme_conf *c, struct steme_why *why);
 int api_server_start(struct api *a, struct steme_why *why);
 /* Ends all; also stops a->client (but does not free it). */
 void api_server_stop(struct api *a);

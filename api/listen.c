@@ -10,6 +10,7 @@
 #include "config.h"
 #include "api/api.h"
 #include "api/watch.h"
+#include "api/tls.h"
 #include "core/clock.h"
 #include "core/log.h"
 #include "core/util.h"
@@ -102,6 +103,8 @@ on_connection(void *cls, struct MHD_Connection *c, void **ctx,
 		pthread_mutex_lock(&a->mu);
 		conn_add_locked(a, k, c);
 		pthread_mutex_unlock(&a->mu);
+		if (a->tls != NULL)
+			api_tls_connection(a->tls, c);
 	} else if (k != NULL) {
 		pthread_mutex_lock(&a->mu);
 		conn_remove_locked(a, k);
@@ -226,6 +229,32 @@ on_mhd_log(void *cls, const char *fmt, va_list ap)
 	steme_log(STEME_DEBUG, "http: %s", text);
 }
 
+int
+api_check_bind(const struct steme_conf *c, struct steme_why *why)
+{
+	struct in6_addr a6;
+	struct in_addr a4;
+
+	for (unsigned i = 0; i < c->bind.n; i++) {
+		const char *address = c->bind.v[i];
+		bool loopback = false;
+
+		if (inet_pton(AF_INET, address, &a4) == 1)
+			loopback = (ntohl(a4.s_addr) >> 24) == 127;
+		else if (inet_pton(AF_INET6, address, &a6) == 1)
+			loopback = IN6_IS_ADDR_LOOPBACK(&a6);
+		else
+			return steme_fail(why, STEME_EINVAL, "[api] bind: '%s' is not "
+			    "an address", address);
+		if (!loopback && strcmp(c->admin, "open") == 0)
+			return steme_fail(why, STEME_EPERM, "[api] admin = \"open\" is "
+			    "for loopback only, and bind has %s: set admin = "
+			    "\"loopback\", and use API keys with the role admin from "
+			    "elsewhere", address);
+	}
+	return STEME_OK;
+}
+
 static int
 listen_on(const char *address, uint16_t port, bool *loopback,
     struct steme_why *why)
@@ -266,6 +295,8 @@ listen_on(const char *address, uint16_t port, bool *loopback,
 	    ": another program has it; use another --port" : "");
 }
 
+static const struct MHD_OptionItem no_options[] = { { MHD_OPTION_END, 0, NULL } };
+
 static int
 add_listener(struct api *a, const char *address, uint16_t port,
     struct steme_why *why)
@@ -286,7 +317,8 @@ add_listener(struct api *a, const char *address, uint16_t port,
 	l->loopback = loopback;
 	snprintf(l->address, sizeof(l->address), "%s", address);
 	l->mhd = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD |
-	    MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL,
+	    MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
+	    (a->tls != NULL ? MHD_USE_TLS : 0), 0, NULL, NULL,
 	    api_on_request, l,
 	    MHD_OPTION_EXTERNAL_LOGGER, on_mhd_log, NULL,
 	    MHD_OPTION_LISTEN_SOCKET, fd,
@@ -296,6 +328,7 @@ add_listener(struct api *a, const char *address, uint16_t port,
 	    MHD_OPTION_CONNECTION_LIMIT, (unsigned)a->conf.max_connections,
 	    MHD_OPTION_CONNECTION_TIMEOUT, 120u,
 	    MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)32 << 10,
+	    MHD_OPTION_ARRAY, a->tls != NULL ? api_tls_options(a->tls) : no_options,
 	    MHD_OPTION_END);
 	if (l->mhd == NULL) {
 		close(fd);
@@ -303,7 +336,8 @@ add_listener(struct api *a, const char *address, uint16_t port,
 		    address, port);
 	}
 	a->nlisteners++;
-	steme_log(STEME_INFO, "listening on %s port %u", address, port);
+	steme_log(STEME_INFO, "listening on %s port %u%s", address, port,
+	    a->tls != NULL ? " (TLS)" : "");
 	return STEME_OK;
 }
 

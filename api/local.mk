@@ -1,8 +1,8 @@
 # api/: stemedb-api, the HTTP sidecar.  Links libsteme_base only.
 
 sbin_PROGRAMS += stemedb-api
-stemedb_api_CPPFLAGS = $(AM_CPPFLAGS) $(MHD_CFLAGS) $(SODIUM_CFLAGS) $(JSONC_CFLAGS) $(SYSTEMD_CFLAGS)
-stemedb_api_LDADD = $(BASE_LIBS) $(MHD_LIBS) $(ZLIB_LIBS) $(SYSTEMD_LIBS)
+stemedb_api_CPPFLAGS = $(AM_CPPFLAGS) $(MHD_CFLAGS) $(SODIUM_CFLAGS) $(JSONC_CFLAGS) $(SYSTEMD_CFLAGS) $(GNUTLS_CFLAGS)
+stemedb_api_LDADD = $(BASE_LIBS) $(MHD_LIBS) $(ZLIB_LIBS) $(SYSTEMD_LIBS) $(GNUTLS_LIBS)
 stemedb_api_SOURCES = %D%/main.c %D%/api.h %D%/server.c %D%/listen.c %D%/route.c %D%/reply.c
 stemedb_api_SOURCES += %D%/access.c %D%/hot.c
 # guards: metrics, request log, limits, breakers, slow requests, audit
@@ -27,3 +27,4 @@ CLEANFILES += %D%/files_data.c
 	$(AM_V_GEN)$(MKDIR_P) %D%
 	$(AM_V_at)(cd $(srcdir) && $(SHELL) %D%/embed.sh $(API_FILES)) >$@-t && mv -f $@-t $@
 stemedb_api_SOURCES += %D%/auth.c %D%/auth.h %D%/settings.c %D%/settings.h %D%/h_apikey.c
+stemedb_api_SOURCES += %D%/tls.c %D%/tls.h

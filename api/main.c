@@ -8,6 +8,7 @@
 #include "api/watch.h"
 #include "api/guard.h"
 #include "api/settings.h"
+#include "api/tls.h"
 #include "core/clock.h"
 #include "core/log.h"
 #include "core/sign.h"
@@ -216,6 +217,10 @@ prepare(struct api *a, const struct options *o, struct steme_why *why)
 	if (a->conf.cluster_port == a->conf.port)
 		return steme_fail(why, STEME_EINVAL,
 		    "--cluster-port and --port must differ");
+	if ((err = api_check_bind(&a->conf, why)) != STEME_OK ||
+	    (api_tls_wanted(&a->conf) &&
+	    (err = api_tls_new(&a->tls, &a->conf, why)) != STEME_OK))
+		return err;
 	if (steme_log_parse_level(a->conf.log_level, &level) == STEME_OK)
 		steme_log_set_level(level);
 	return STEME_OK;
@@ -331,6 +336,7 @@ main(int argc, char **argv)
 	steme_aclient_free(a.client);
 	api_settings_free(a.settings);
 	api_watch_free(a.watch);
+	api_tls_free(a.tls);
 	steme_changes_close(atomic_load(&a.changes));
 	for (unsigned i = 0; i < 64; i++)
 		steme_changes_close(retired[i]);

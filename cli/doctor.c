@@ -159,7 +159,8 @@ check_port(struct doctor *d, uint64_t port, bool ours)
 
 	if (port == 0)
 		return;
-	r = http_get_status(d->site.host, (uint16_t)port, "/healthz", 2000);
+	r = http_get_status(d->site.host, (uint16_t)port, d->site.tls,
+	    "/healthz", 2000);
 	if (ours && r == 200)
 		say(d, GOOD, "port", NULL, "%u: the sidecar answers", (unsigned)port);
 	else if (ours)
@@ -183,6 +184,31 @@ check_ports(struct doctor *d)
 		return;
 	check_port(d, d->site.port, ours);
 	check_port(d, d->site.cluster_port, ours);
+}
+
+/* The sidecar itself says what it thinks of its configuration: files of TLS, bind. */
+static void
+check_config(struct doctor *d)
+{
+	char path[PATH_MAX], out[4096], text[512], *line;
+	const char *const argv[] = { path, "--check-config", "--dir", d->c->in.dir,
+	    NULL };
+	int r;
+
+	if (proc_find(path, SIDECAR, NULL) != STEME_OK)
+		return;			/* check_programs() has said so */
+	if ((r = proc_run(argv, out, sizeof(out))) == 0) {
+		say(d, GOOD, "config", NULL, "%s is taken by the sidecar%s",
+		    d->c->in.conf, d->site_ok && d->site.tls ? ", with TLS" : "");
+		return;
+	}
+	/* its complaint is a log line, the last one */
+	while ((line = strrchr(out, '\n')) != NULL && line[1] == '\0')
+		*line = '\0';
+	line = line == NULL ? out : line + 1;
+	jv_copy(text, sizeof(text), jv_get(jv_root(line, strlen(line)), "message"));
+	say(d, BAD, "config", "correct what it names, then steme restart", "%s",
+	    r < 0 ? steme_strerror(r) : text[0] != '\0' ? text : line);
 }
 
 /* The wall clock against the year this was written, files here, and itself. */
@@ -392,6 +418,7 @@ cmd_doctor(struct cli *c, int argc, char **argv)
 	if (!d.site_ok)
 		say(&d, BAD, "config", "correct that file", "%s", why.text);
 	check_programs(&d);
+	check_config(&d);
 	check_fuse(&d);
 	check_mount(&d);
 	check_ports(&d);

@@ -2,6 +2,7 @@
 /* http.c - one GET, with a deadline. */
 #include "config.h"
 #include "cli/http.h"
+#include "cli/proc.h"
 #include "core/clock.h"
 
 #include <arpa/inet.h>
@@ -86,21 +87,45 @@ talk(int fd, const struct addr *a, const char *request, int64_t until)
 	return atoi(answer + 9) >= 100 ? atoi(answer + 9) : STEME_EPROTO;
 }
 
+/* curl's exit statuses: 7 nobody listens, 28 too late; another one: no TLS, no HTTP. */
+static int
+get_by_curl(const char *url, int timeout_ms)
+{
+	char limit[24], out[64];
+	const char *const argv[] = { "curl", "-k", "-s", "-o", "/dev/null", "-w",
+	    "%{http_code}", "--noproxy", "*", "--max-time", limit, url, NULL };
+	int r;
+
+	snprintf(limit, sizeof(limit), "%d.%03d", timeout_ms / 1000,
+	    timeout_ms % 1000);
+	r = proc_run(argv, out, sizeof(out));
+	if (r < 0)
+		return r;
+	if (r == 0)
+		return atoi(out) >= 100 ? atoi(out) : STEME_EPROTO;
+	return r == 7 ? STEME_ECONN : r == 28 ? STEME_ETIMEOUT : STEME_EPROTO;
+}
+
 int
-http_get_status(const char *host, uint16_t port, const char *path, int timeout_ms)
+http_get_status(const char *host, uint16_t port, bool tls, const char *path,
+    int timeout_ms)
 {
 	int64_t until = steme_mono_us(&steme_clock_system) +
 	    (int64_t)timeout_ms * 1000;
-	char request[256];
+	char request[256], authority[80];
 	struct addr a;
 	int fd, r;
 
 	if (!parse_addr(&a, host, port))
 		return STEME_EINVAL;
-	snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nHost: %s%s%s:%u\r\n"
-	    "Connection: close\r\n\r\n", path,
-	    a.u.sa.sa_family == AF_INET6 ? "[" : "", host,
-	    a.u.sa.sa_family == AF_INET6 ? "]" : "", (unsigned)port);
+	snprintf(authority, sizeof(authority), a.u.sa.sa_family == AF_INET6 ?
+	    "[%s]:%u" : "%s:%u", host, (unsigned)port);
+	if (tls) {
+		snprintf(request, sizeof(request), "https://%s%s", authority, path);
+		return get_by_curl(request, timeout_ms);
+	}
+	snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nHost: %s\r\n"
+	    "Connection: close\r\n\r\n", path, authority);
 	fd = socket(a.u.sa.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return STEME_ECONN;

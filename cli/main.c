@@ -83,6 +83,11 @@ const struct cli_cmd cli_cmds[] = {
 	    "steme keygen", "A key is never overwritten.", cmd_keygen },
 	{ "keys", KEEP, "", "keys of this machine: yours, and those in D/keys",
 	    "steme keys", NULL, cmd_keys },
+	{ "apikey", KEEP, "VERB [NAME|ID]", "API keys for HTTP: add, list, disable, ...",
+	    "steme apikey add reporting --role writer --days 365",
+	    "add NAME, list, disable ID, enable ID, remove ID.  add prints the key, "
+	    "once; the\nstore keeps only its hash.  Send it as Authorization: Bearer "
+	    "TOKEN or X-API-Key.", cmd_apikey },
 	{ "verify", KEEP, "", "check every hash, signature, chain and index entry",
 	    "steme verify && echo all good",
 	    "With the daemon up or down.  Exit status 1 if there is damage.",

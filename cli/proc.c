@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -144,6 +145,55 @@ out:
 	if (report[1] >= 0)
 		close(report[1]);
 	return err;
+}
+
+/* All that fd gives; the last n - 1 bytes stay in out. */
+static void
+read_tail(int fd, char *out, size_t n)
+{
+	char piece[4096];
+	size_t have = 0, keep;
+	ssize_t got;
+
+	while ((got = read(fd, piece, sizeof(piece))) > 0 ||
+	    (got < 0 && errno == EINTR))
+		for (ssize_t i = 0; i < got; i++) {
+			if (have == n - 1) {
+				keep = (n - 1) / 2;
+				memmove(out, out + have - keep, keep);
+				have = keep;
+			}
+			out[have++] = piece[i];
+		}
+	out[have] = '\0';
+}
+
+int
+proc_run(const char *const argv[], char *out, size_t n)
+{
+	posix_spawn_file_actions_t fa;
+	int pipefd[2], status = 0, e;
+	pid_t pid;
+
+	out[0] = '\0';
+	if (pipe2(pipefd, O_CLOEXEC) < 0)
+		return steme_err_from_errno(errno);
+	MUST(posix_spawn_file_actions_init(&fa));
+	MUST(posix_spawn_file_actions_addopen(&fa, 0, "/dev/null", O_RDONLY, 0));
+	MUST(posix_spawn_file_actions_adddup2(&fa, pipefd[1], 1));
+	MUST(posix_spawn_file_actions_adddup2(&fa, pipefd[1], 2));
+	e = posix_spawnp(&pid, argv[0], &fa, NULL, (char *const *)(uintptr_t)argv,
+	    environ);
+	MUST(posix_spawn_file_actions_destroy(&fa));
+	close(pipefd[1]);
+	if (e == 0)
+		read_tail(pipefd[0], out, n);
+	close(pipefd[0]);
+	if (e != 0)
+		return steme_err_from_errno(e);
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
 bool

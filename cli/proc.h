@@ -30,6 +30,13 @@ bool proc_last_message(const char *log, int64_t from, char *out, size_t n);
 int64_t proc_size(const char *path);
 
 /*
+ * Runs argv (argv[0]: looked for in PATH) to its end with stdin /dev/null, and keeps the last n - 1 bytes
+ * that it wrote to stdout and stderr.  Its exit status, 128 and more if a signal ended
+ * it; STEME_ENOTFOUND: there is no such program.
+ */
+int proc_run(const char *const argv[], char *out, size_t n);
+
+/*
  * Ends exactly the process p: SIGTERM, at most term_ms, then SIGKILL, at most 5 s.
  * *killed: it took SIGKILL.  STEME_EPERM: it is not ours to end.
  * STEME_ETIMEOUT: it lives on (in an uninterruptible call).

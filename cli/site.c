@@ -183,6 +183,7 @@ site_find(struct site *s, const struct steme_instance *in,
 	    why)) != STEME_OK)
 		goto out;
 	find_host(s, &conf->bind);
+	s->tls = conf->tls_cert[0] != '\0';
 	if ((err = take_mount(s, in, o, conf, why)) != STEME_OK)
 		goto out;
 	err = take_ports(s, o, conf, why);

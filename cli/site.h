@@ -21,6 +21,7 @@ struct site {
 	uint64_t port, cluster_port;	/* cluster_port 0: none */
 	bool mount_given, port_given, cluster_given;
 	char host[256];			/* to reach the sidecar at */
+	bool tls;			/* by https */
 };
 
 /* What options say; NULL and UINT64_MAX: nothing. */

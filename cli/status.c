@@ -45,7 +45,7 @@ gather(struct cli *c, struct state *s)
 		s->mount = mount_look(s->site.mount, LOOK_MS, NULL);
 	if (s->sidecar_lives)
 		s->http = http_get_status(s->site.host, (uint16_t)s->site.port,
-		    "/readyz", LOOK_MS);
+		    s->site.tls, "/readyz", LOOK_MS);
 }
 
 static const char *

@@ -202,7 +202,7 @@ wait_http(struct start *s)
 		/* recorded: so what answers is ours, not a stranger on that port */
 		if (steme_pid_read(&s->c->in, SIDECAR, &p) == STEME_OK &&
 		    (s->pid == 0 || p.pid == s->pid) &&
-		    http_get_status(s->site->host, port, path,
+		    http_get_status(s->site->host, port, s->site->tls, path,
 		    HTTP_WAIT_MS) == 200)
 			return STEME_OK;
 		if ((err = pause_start(s, &ms)) != STEME_OK)
@@ -303,7 +303,7 @@ check_ports(struct cli *c, const struct site *s)
 
 	for (int i = 0; i < 2; i++)
 		if (port[i] != 0 && http_get_status(s->host, (uint16_t)port[i],
-		    "/healthz", HTTP_WAIT_MS) != STEME_ECONN)
+		    s->tls, "/healthz", HTTP_WAIT_MS) != STEME_ECONN)
 			return steme_fail(&c->why, STEME_EBUSY, "port %u of %s is in "
 			    "use by another program: choose another %s (ss -ltnp "
 			    "shows whose it is)", (unsigned)port[i], s->host,
@@ -448,9 +448,9 @@ tell(struct cli *c, const struct site *s, bool started)
 	struct steme_buf b = { 0 };
 
 	if (!c->json) {
-		printf("%s: data %s, %s%s, http://%s%s%s:%u\n", started ? "running" :
+		printf("%s: data %s, %s%s, http%s://%s%s%s:%u\n", started ? "running" :
 		    "already running", c->in.dir, s->mount[0] == '\0' ?
-		    "no mount" : "mounted at ", s->mount,
+		    "no mount" : "mounted at ", s->mount, s->tls ? "s" : "",
 		    strchr(s->host, ':') != NULL ? "[" : "", s->host,
 		    strchr(s->host, ':') != NULL ? "]" : "", (unsigned)s->port);
 		return;

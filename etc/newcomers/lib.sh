@@ -5,7 +5,7 @@
 # Debian packages: to build; to run; to run the tests; to run the benchmarks.
 build_packages="autoconf automake libtool pkg-config g++ make libfuse3-dev
 libleveldb-dev libjson-c-dev libmicrohttpd-dev libsodium-dev libtomlplusplus-dev
-zlib1g-dev libsystemd-dev check"
+zlib1g-dev libsystemd-dev libgnutls28-dev check"
 run_packages="fuse3 curl attr openssl"
 test_packages="clang libclang-rt-14-dev rsync jq python3 e2fsprogs util-linux
 procps xxd tar gzip findutils diffutils psmisc bash mandoc"
