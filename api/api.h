@@ -262,7 +262,7 @@ void api_hot_free(struct api_hot *h);
 /* Queues a kept answer to r->uri if it still holds. */
 bool api_hot_reply(struct api_request *r);
 /* Is r's answer of len bytes worth keeping? */
-bool api_hot_may_keep(const struct api_request *r, size_t len);
+bool api_hot_may_keep(const struct api_request *r, const void *data, size_t len);
 /*
  * Queues resp (status 200), and keeps it for r->uri under the stamp taken when it was
  * asked: the caller's reference went to the table.  False (no memory): nothing was done.

@@ -219,8 +219,15 @@ answer_new(const struct api_request *r, size_t nuri, size_t len)
 }
 
 bool
-api_hot_may_keep(const struct api_request *r, size_t len)
+api_hot_may_keep(const struct api_request *r, const void *data, size_t len)
 {
+	static const char stale[] = "\"stale\":true}";
+	const size_t tail = sizeof(stale);	/* and a newline */
+
+	/* the storage failed: the counters say nothing of when it is well again */
+	if (len >= tail && memmem((const char *)data + len - tail, tail, stale,
+	    sizeof(stale) - 1) != NULL)
+		return false;
 	return r->hot_ok && len <= STEME_MIN(ANSWER_MAX, r->api->hot->limit / 2);
 }
 

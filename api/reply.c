@@ -204,7 +204,7 @@ api_reply_buf(struct api_request *r, unsigned status, const char *type,
 		api_problem_err(r, err, "");
 		return;
 	}
-	keep = status == 200 && api_hot_may_keep(r, len);
+	keep = status == 200 && api_hot_may_keep(r, data, len);
 	/* what is kept is counted by its length: no room to grow goes with it */
 	if (keep && len > 0 && (fit = realloc(data, len)) != NULL)
 		data = fit;

@@ -229,6 +229,8 @@ open_service(struct daemon *d, struct steme_why *why)
 	    (size_t)d->conf.cache_size_mb << 20);
 	if (err != STEME_OK)
 		return steme_fail(why, err, "cannot make the cache");
+	if (d->conf.cache_fallback)
+		steme_views_fallback(d->views, (uint32_t)d->conf.max_stale_seconds);
 	so.store = d->store;
 	so.views = d->views;
 	so.keyring = d->keyring;

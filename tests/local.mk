@@ -266,8 +266,12 @@ check_service_SOURCES = %D%/check_service.c %D%/faultio.c
 check_service_CPPFLAGS = $(CHECK_CPPFLAGS)
 check_service_LDADD = $(STORE_TEST_LIBS)
 
-check_PROGRAMS += check_admin
-TESTS += check_admin
+check_PROGRAMS += check_admin check_trouble
+TESTS += check_admin check_trouble
+THREAD_CHECKS += check_trouble
+check_trouble_SOURCES = %D%/check_trouble.c %D%/faultio.c
+check_trouble_CPPFLAGS = $(CHECK_CPPFLAGS)
+check_trouble_LDADD = $(STORE_TEST_LIBS)
 check_admin_SOURCES = %D%/check_admin.c %D%/faultio.c
 check_admin_CPPFLAGS = $(CHECK_CPPFLAGS)
 check_admin_LDADD = $(STORE_TEST_LIBS)
