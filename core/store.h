@@ -254,7 +254,7 @@ struct steme_store_stats {
 	bool index_error;		/* damage was found; the next start rebuilds */
 	bool rebuilding;
 	unsigned rebuild_permille;
-	bool full_rebuild;		/* the last time the index was made, it was from all of the log */
+	bool full_rebuild;		/* this start, or a rebuild since, read the whole log */
 	char rebuild_error[512];	/* of the last online rebuild; "": it went well */
 	uint64_t disk_free, disk_total;	/* of the disk with the index; bytes */
 	struct steme_gate_state gate;

@@ -354,7 +354,7 @@ API_TESTS += %D%/e2e/t-api-slow.sh %D%/e2e/t-api-hostile.sh
 API_TESTS += %D%/e2e/t-api-metrics.sh %D%/e2e/t-api-hot.sh
 
 # --- what operators set and see
-API_TESTS += %D%/e2e/t-admin-gate.sh
+API_TESTS += %D%/e2e/t-admin-gate.sh %D%/e2e/t-admin-storage.sh
 EXTRA_DIST += %D%/e2e/wire.py
 
 dist_check_SCRIPTS += $(API_TESTS)

@@ -3,7 +3,7 @@
 """wire.py - one message to the daemon (doc/wire-protocol.md), for tests.
 
 wire.py D set CONCEPT PREDICATE [JSON]    SET; prints created, exists or the error
-wire.py D TYPE                            an empty request; prints the answer
+wire.py D TYPE [HEX]                      any request; prints the answer
 """
 import socket
 import struct
@@ -44,5 +44,5 @@ if sys.argv[2] == "set":
         struct.pack(f, len(a)) + a for f, a in zip(("<H", "<B", "<I"), args))))
     print(("refused", "created", "exists")[answer(sock)[4]])
 else:
-    sock.sendall(frame(int(sys.argv[2]), 2, b""))
-    sys.stdout.write(answer(sock).decode())
+    sock.sendall(frame(int(sys.argv[2]), 2, bytes.fromhex("".join(sys.argv[3:]))))
+    sys.stdout.buffer.write(answer(sock))
