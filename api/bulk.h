@@ -19,6 +19,7 @@
 /* One line's fate until the daemon answers: a local refusal, or the next result. */
 struct line {
 	char *refusal;			/* JSON line, or NULL */
+	struct steme_id *agent;		/* malloc()ed, if it counts; NULL: the caller's */
 };
 
 struct group {
@@ -40,6 +41,7 @@ struct group {
  */
 struct bulk {
 	struct api_request *r;
+	struct api_guard *guard;
 	struct api *api;		/* outlives the request */
 	bool counted;			/* among api->bulk_uploads */
 	char busy_why[160];
@@ -56,6 +58,7 @@ struct bulk {
 	struct api_signer signer;
 	struct steme_buf line;		/* a line not yet whole */
 	bool line_too_long;
+	bool counts;			/* it matters whose a line is */
 	struct steme_buf out;
 	int spool;			/* file of results, or -1 */
 	uint64_t spooled;

@@ -19,8 +19,10 @@
 static void
 group_free(struct group *g)
 {
-	for (unsigned i = 0; i < g->n; i++)
+	for (unsigned i = 0; i < g->n; i++) {
 		free(g->lines[i].refusal);
+		free(g->lines[i].agent);
+	}
 	steme_buf_fini(&g->payload);
 	steme_buf_fini(&g->answer);
 	free(g);
@@ -98,11 +100,14 @@ refusal(int err, const char *why)
 }
 
 static void
-put_result(struct bulk *k, const struct steme_msg_put_result *m)
+put_result(struct bulk *k, const struct line *line,
+    const struct steme_msg_put_result *m)
 {
 	char id[STEME_ID_HEX + 1], why[512], *s;
 
 	if (m->err == STEME_OK) {
+		if (k->counts)
+			api_guard_line_stored(k->r, line->agent, m->status == 1);
 		steme_id_hex(id, &m->id);
 		steme_buf_printf(&k->out, "{\"id\":\"%s\",\"status\":\"%s\"}\n", id,
 		    m->status == 1 ? "created" : "exists");
@@ -134,7 +139,7 @@ spool_group(struct bulk *k, struct group *g)
 			m.err = g->err != STEME_OK ? g->err : STEME_EPROTO;
 			m.why = steme_str_from(g->why);
 		}
-		put_result(k, &m);
+		put_result(k, &g->lines[i], &m);
 	}
 }
 
@@ -218,6 +223,7 @@ on_group(void *arg, const struct steme_reply *rep)
 	bool wake, last;
 
 	g->err = rep->err;
+	api_guard_store(k->guard, false, rep->err, false);
 	if (rep->err == STEME_OK) {
 		steme_buf_put(&g->answer, rep->data, rep->len);
 		g->err = steme_buf_err(&g->answer);
@@ -315,10 +321,12 @@ api_bulk_refuse(struct bulk *k, int err, const char *why)
 
 	char *text = g == NULL ? NULL : refusal(err, why);
 
-	if (text != NULL)
+	if (text != NULL) {
+		g->lines[g->n].agent = NULL;
 		g->lines[g->n++].refusal = text;
-	else
+	} else {
 		api_bulk_no_memory(k);
+	}
 }
 
 void
@@ -337,6 +345,11 @@ api_bulk_add(struct bulk *k, enum steme_msg type, const struct steme_claim *c,
 		    (const char *)c->bytes.data, c->bytes.len }, &c->sig);
 	else
 		steme_wr_bytes(&g->payload, 4, json, n);
-	g->lines[g->n++].refusal = NULL;
+	g->lines[g->n].refusal = NULL;
+	g->lines[g->n].agent = NULL;
+	if (k->counts && type == STEME_MSG_PUT &&
+	    (g->lines[g->n].agent = malloc(sizeof(struct steme_id))) != NULL)
+		*g->lines[g->n].agent = c->o.agent;
+	g->n++;
 	g->asked++;
 }

@@ -9,6 +9,7 @@
  */
 #include "config.h"
 #include "api/bulk.h"
+#include "api/guard.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +25,11 @@ may_sign(struct bulk *k)
 {
 	if (k->local > 0)
 		k->local = api_signer(k->r, &k->signer, &k->local_why);
+	if (k->local == STEME_OK && !api_guard_caller(k->r)) {
+		k->local = k->r->note.refused == 403 ? STEME_EPERM : STEME_ELIMIT;
+		steme_fail(&k->local_why, k->local, "%s", k->r->note.detail);
+		k->r->note.refused = 0;	/* of these lines, not of those that are signed */
+	}
 	return k->local == STEME_OK;
 }
 
@@ -49,9 +55,15 @@ take_line(struct bulk *k, const char *s, size_t n)
 	err = steme_claim_from_json(&c, s, n, 0, &why);
 	if (err != STEME_OK)
 		api_bulk_refuse(k, err, why.text);
+	else if (c.is_signed && k->counts && (err = api_guard_line(k->r, &c.o.agent,
+	    &why)) != STEME_OK)
+		api_bulk_refuse(k, err, why.text);
 	else if (c.is_signed)
 		api_bulk_add(k, STEME_MSG_PUT, &c, NULL, 0);
-	else if (may_sign(k))
+	else if (may_sign(k) && k->counts && (err = api_guard_line(k->r, NULL,
+	    &why)) != STEME_OK)
+		api_bulk_refuse(k, err, why.text);
+	else if (k->local == STEME_OK)
 		api_bulk_add(k, STEME_MSG_ASSERT, &c, s, n);
 	else
 		api_bulk_refuse(k, k->local, k->local_why.text);
@@ -141,16 +153,21 @@ bulk_of(struct api_request *r)
 	if (k != NULL || (k = calloc(1, sizeof(*k))) == NULL)
 		return k;
 	k->r = r;
+	k->guard = r->api->guard;
 	k->api = r->api;
 	k->spool = -1;
 	k->local = 1;
 	k->z_ended = true;
+	k->counts = api_guard_counts_lines(r);
 	pthread_mutex_init(&k->mu, NULL);
 	steme_buf_init(&k->line, LINE_MAX_);
 	enc = MHD_lookup_connection_value(r->c, MHD_HEADER_KIND,
 	    "Content-Encoding");
 	r->state = k;
 	r->free_state = api_bulk_free;
+	if (!api_guard_ask(r))
+		api_bulk_fail(k, 503, "busy", r->why);
+	api_guard_answered(r, STEME_EAGAIN);	/* its groups tell how it goes */
 	if (!steme_aclient_up(r->api->client))
 		api_bulk_fail(k, 503, "daemon-unreachable", api_why_of(STEME_ECONN));
 	else

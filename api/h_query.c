@@ -235,6 +235,8 @@ ask_query(struct api_request *r, enum steme_msg type, int lens)
 		return;
 	}
 	api_guard_concept(r, q.concept);
+	api_guard_about(r, q.concept.p != NULL ? q.concept : q.prefix, q.predicate,
+	    steme_str_from(steme_lens_name(q.lens)));
 	stamp(r, &q);
 	steme_msg_put_query(&b, &q);
 	if (steme_buf_err(&b) == STEME_OK)

@@ -7,6 +7,9 @@ stemedb_api_SOURCES = %D%/main.c %D%/api.h %D%/server.c %D%/listen.c %D%/route.c
 stemedb_api_SOURCES += %D%/access.c %D%/hot.c
 # guards: metrics, request log, limits, breakers, slow requests, audit
 stemedb_api_SOURCES += %D%/note.h %D%/guard.h %D%/guard.c %D%/reqlog.c
+stemedb_api_SOURCES += %D%/guard_callers.c %D%/limits.c %D%/limits.h
+stemedb_api_SOURCES += %D%/breaker.c %D%/breaker.h %D%/slowlog.c %D%/slowlog.h
+stemedb_api_SOURCES += %D%/audit.c %D%/audit.h
 stemedb_api_SOURCES += %D%/meter.c %D%/meter.h %D%/hotpaths.c %D%/hotpaths.h
 stemedb_api_SOURCES += %D%/browse.h %D%/args.c %D%/h_browse.c %D%/h_batch.c
 stemedb_api_SOURCES += %D%/watch.c %D%/watch.h %D%/h_feed.c

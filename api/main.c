@@ -50,6 +50,7 @@ on_state(void *arg, const struct steme_msg_welcome *w)
 			    a->in.socket);
 		return;
 	}
+	api_guard_daemon_up(a->guard);
 	steme_log(STEME_INFO, "connected to the daemon on %s", a->in.socket);
 	snprintf(path, sizeof(path), "%.*s", STEME_STR(w->changes_path));
 	if (steme_changes_open(&c, path) != STEME_OK)

@@ -315,8 +315,8 @@ api_problem(struct api_request *r, unsigned status, const char *kind,
 	    JSON_C_TO_STRING_NOSLASHESCAPE);
 	resp = text == NULL ? NULL : api_response("application/problem+json",
 	    strdup(text), strlen(text));
-	if (resp != NULL && (status == 503 || status == 429))
-		MHD_add_response_header(resp, "Retry-After", "1");
+	if (resp != NULL)
+		api_guard_headers(r, resp, status);
 	if (resp != NULL && status == 401)
 		MHD_add_response_header(resp, "WWW-Authenticate", "Bearer");
 	if (resp != NULL && status == 405)

@@ -77,6 +77,7 @@ on_answer(void *arg, const struct steme_reply *rep)
 	struct api_request *r = arg;
 
 	r->err = rep->err;
+	api_guard_answered(r, rep->err);
 	if (rep->err == STEME_OK) {
 		steme_buf_put(&r->answer, rep->data, rep->len);
 		r->err = steme_buf_err(&r->answer);
@@ -102,7 +103,12 @@ api_ask(struct api_request *r, enum steme_msg type, const void *payload,
 	r->ready = false;
 	r->why[0] = '\0';
 	steme_buf_clear(&r->answer);
+	if (!api_guard_ask(r)) {
+		then(r);
+		return;
+	}
 	if (!api_suspend(r)) {
+		api_guard_answered(r, STEME_ECANCELED);
 		r->err = STEME_EBUSY;
 		snprintf(r->why, sizeof(r->why), "the sidecar is ending; try again");
 		then(r);
@@ -114,6 +120,7 @@ api_ask(struct api_request *r, enum steme_msg type, const void *payload,
 	    on_answer, r, NULL);
 	if (err == STEME_OK)
 		return;
+	api_guard_answered(r, err);
 	r->err = err;
 	snprintf(r->why, sizeof(r->why), "%s", api_why_of(err));
 	r->ready = true;
@@ -327,6 +334,8 @@ dispatch(struct api_request *r)
 			    (int)STEME_MIN(r->path.n, 200), r->path.p);
 	} else if (r->too_large) {
 		api_too_large(r);
+	} else if (r->note.refused != 0) {
+		api_guard_refuse(r);
 	} else if (r->denied != STEME_OK) {
 		api_problem_err(r, r->denied, r->why);
 	} else if (encoding_ok(r)) {
@@ -338,7 +347,8 @@ static size_t
 take_body(struct api_request *r, const char *data, size_t n)
 {
 	api_conn_moved(r->conn, n);
-	if (r->route != NULL && r->route->upload != NULL && r->denied == STEME_OK)
+	if (r->route != NULL && r->route->upload != NULL && r->denied == STEME_OK &&
+	    r->note.refused == 0)
 		return r->route->upload(r, data, n);
 	if (!r->too_large && r->route != NULL) {
 		steme_buf_put(&r->body, data, n);
@@ -365,6 +375,8 @@ api_on_request(void *cls, struct MHD_Connection *c, const char *url,
 	}
 	if (!r->admitted && !r->queued && !api_admit(r))
 		return MHD_YES;		/* suspended; called again with the same */
+	if (!r->note.admitted && !r->queued)
+		api_guard_admit(r);
 	if (*size > 0) {
 		if (atomic_load(&r->conn->step) == API_WORKING)
 			api_conn_step(r->conn, API_BODY);	/* awake again */

@@ -522,3 +522,10 @@ CLEANFILES += bench_store$(EXEEXT)
 
 # Headers that several tests share.
 EXTRA_DIST += %D%/faultio.h
+
+# --- guards of the sidecar
+check_PROGRAMS += check_guard
+TESTS += check_guard
+check_guard_SOURCES = %D%/check_guard.c api/limits.c api/breaker.c api/slowlog.c api/audit.c api/hotpaths.c
+check_guard_CPPFLAGS = $(CHECK_CPPFLAGS)
+check_guard_LDADD = $(BASE_TEST_LIBS)
