@@ -95,6 +95,7 @@ api_guard_new(struct api *a)
 		return NULL;
 	g->api = a;
 	pthread_mutex_init(&g->mu, NULL);
+	pthread_mutex_init(&g->settings_mu, NULL);
 	g->rule.threshold = a->conf.circuit_breaker ?
 	    (unsigned)a->conf.failure_threshold : 0;
 	g->rule.reset_us = a->conf.reset_timeout_ms * 1000;
@@ -126,6 +127,7 @@ api_guard_free(struct api_guard *g)
 	api_slowlog_free(g->slow);
 	api_audit_free(g->audit);
 	pthread_mutex_destroy(&g->mu);
+	pthread_mutex_destroy(&g->settings_mu);
 	free(g);
 }
 

@@ -29,7 +29,8 @@ struct api_guard {
 	pthread_mutex_t mu;		/* leaf */
 	struct api_breaker storage;	/* (mu) */
 	struct api_breaker_rule rule;
-	_Atomic uint64_t settings;	/* version of the settings that were taken over */
+	pthread_mutex_t settings_mu;	/* above the settings' and the tables' */
+	_Atomic uint64_t settings;	/* version that was taken over (settings_mu) */
 };
 
 /* What a route is to limits, breakers and the audit trail. */

@@ -2,13 +2,17 @@
 /* guard_callers.c - limits and breakers of those who call, and of authors. */
 #include "config.h"
 #include "api/guard.h"
+#include "api/settings.h"
 #include "core/clock.h"
+#include "core/timefmt.h"
 #include "core/util.h"
 
 #include <arpa/inet.h>
 #include <inttypes.h>
 #include <netinet/in.h>
+#include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static int64_t
@@ -72,6 +76,92 @@ refuse_limit(struct api_request *r, const char *scope, const struct api_room *ro
 	n->remaining = room->remaining;
 	n->reset_s = api_seconds_up(room->reset_us);
 }
+
+/* ---- settings ---- */
+
+/* What is being copied out of the settings. */
+struct copying {
+	struct api_agent_limit *limits;
+	struct api_trip *trips;
+	size_t n, cap;
+	bool failed;			/* no memory */
+};
+
+static void
+copy_limit(void *arg, const struct api_agent_setting *a)
+{
+	struct copying *c = arg;
+	struct api_agent_limit *more;
+
+	if (c->n == c->cap) {
+		c->cap = c->cap == 0 ? 16 : c->cap * 2;
+		more = realloc(c->limits, c->cap * sizeof(*more));
+		if (more == NULL) {
+			c->failed = true;
+			return;
+		}
+		c->limits = more;
+	}
+	snprintf(c->limits[c->n].agent, sizeof(c->limits[0].agent), "%s", a->agent);
+	c->limits[c->n++].per_min = (uint64_t)STEME_MAX(a->per_min, 0);
+}
+
+static void
+copy_trip(void *arg, const struct api_agent_setting *a)
+{
+	struct copying *c = arg;
+	struct api_trip *more, *t;
+
+	if (c->n == c->cap) {
+		c->cap = c->cap == 0 ? 16 : c->cap * 2;
+		more = realloc(c->trips, c->cap * sizeof(*more));
+		if (more == NULL) {
+			c->failed = true;
+			return;
+		}
+		c->trips = more;
+	}
+	t = &c->trips[c->n++];
+	snprintf(t->agent, sizeof(t->agent), "%s", a->agent);
+	snprintf(t->reason, sizeof(t->reason), "%s", a->reason);
+	if (steme_time_parse(steme_str_from(a->since), &t->since_us) != STEME_OK)
+		t->since_us = 0;
+}
+
+static void
+take_over(struct api_guard *g, uint64_t version)
+{
+	struct copying limits = { 0 }, trips = { 0 };
+
+	api_settings_each_limit(g->api->settings, copy_limit, &limits);
+	api_settings_each_trip(g->api->settings, copy_trip, &trips);
+	if (limits.failed || trips.failed) {
+		/* those before go on; the next request tries again */
+		free(limits.limits);
+		free(trips.trips);
+		return;
+	}
+	api_limits_set_agents(g->limits, limits.limits, limits.n);
+	api_breakers_set_trips(g->breakers, trips.trips, trips.n);
+	atomic_store(&g->settings, version);
+}
+
+void
+api_guard_settings(struct api_guard *g)
+{
+	uint64_t now = api_settings_version(g->api->settings);
+
+	if (now == atomic_load(&g->settings))
+		return;
+	pthread_mutex_lock(&g->settings_mu);
+	/* asked before copying: a newer copy in between is taken over next time */
+	now = api_settings_version(g->api->settings);
+	if (now != atomic_load(&g->settings))
+		take_over(g, now);
+	pthread_mutex_unlock(&g->settings_mu);
+}
+
+/* ---- callers ---- */
 
 /* May this agent, key or user go on?  False: r->note has the refusal. */
 static bool

@@ -85,12 +85,10 @@ error_line(int err, const char *why)
 
 	if (type == NULL)
 		return;
-	if (err == STEME_ESIG)
-		steme_log(STEME_WARN, "Error: %s: signature verification failed: %s",
-		    type, why);
-	else
-		steme_log(err == STEME_EAUTH ? STEME_WARN : STEME_ERROR,
-		    "Error: %s: %s", type, why);
+	steme_log(err == STEME_EAUTH || err == STEME_ESIG ? STEME_WARN : STEME_ERROR,
+	    "Error: %s: %s%s", type, err != STEME_ESIG ||
+	    strstr(why, "signature verification failed") != NULL ? "" :
+	    "signature verification failed: ", why);
 }
 
 void

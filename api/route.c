@@ -4,6 +4,7 @@
 #include "api/api.h"
 #include "api/browse.h"
 #include "api/files.h"
+#include "api/guard.h"
 #include "core/util.h"
 
 #include <stdio.h>
@@ -58,6 +59,32 @@ const struct api_route api_routes[] = {
 	    "/v1/admin/api-keys/ID", false },
 	{ "DELETE", "/v1/admin/api-keys/*", API_ADMIN, api_keys_remove, NULL,
 	    "/v1/admin/api-keys/ID", false },
+	{ "GET", "/v1/admin/rate-limit", API_ADMIN, api_rate_limit_get, NULL,
+	    "/v1/admin/rate-limit", false },
+	{ "POST", "/v1/admin/rate-limit", API_ADMIN, api_rate_limit_post, NULL,
+	    "/v1/admin/rate-limit", false },
+	{ "DELETE", "/v1/admin/rate-limit", API_ADMIN, api_rate_limit_delete, NULL,
+	    "/v1/admin/rate-limit", false },
+	{ "GET", "/v1/admin/circuit-breakers", API_ADMIN, api_breakers_get, NULL,
+	    "/v1/admin/circuit-breakers", false },
+	{ "GET", "/v1/admin/circuit-breakers/tripped", API_ADMIN, api_tripped_get, NULL,
+	    "/v1/admin/circuit-breakers/tripped", false },
+	{ "POST", "/v1/admin/circuit-breakers/trip", API_ADMIN, api_trip_post, NULL,
+	    "/v1/admin/circuit-breakers/trip", false },
+	{ "POST", "/v1/admin/circuit-breakers/reset", API_ADMIN, api_reset_post, NULL,
+	    "/v1/admin/circuit-breakers/reset", false },
+	{ "GET", "/v1/admin/circuit-breaker", API_ADMIN, api_breakers_get, NULL,
+	    "/v1/admin/circuit-breakers", false },
+	{ "GET", "/v1/admin/circuit-breaker/tripped", API_ADMIN, api_tripped_get, NULL,
+	    "/v1/admin/circuit-breakers/tripped", false },
+	{ "POST", "/v1/admin/circuit-breaker/trip", API_ADMIN, api_trip_post, NULL,
+	    "/v1/admin/circuit-breakers/trip", false },
+	{ "POST", "/v1/admin/circuit-breaker/reset", API_ADMIN, api_reset_post, NULL,
+	    "/v1/admin/circuit-breakers/reset", false },
+	{ "GET", "/v1/admin/slow-queries", API_ADMIN, api_slow_queries_get, NULL,
+	    "/v1/admin/slow-queries", false },
+	{ "GET", "/v1/audit", API_ADMIN, api_audit_get, NULL,
+	    "/v1/audit", false },
 	{ "GET", "/", API_OPEN, api_send_file, NULL, "/", false },
 	{ "GET", "/ui/*", API_OPEN, api_send_file, NULL, "/ui", false },
 };

@@ -352,6 +352,7 @@ API_TESTS = %D%/e2e/t-api-endpoints.sh %D%/e2e/t-api-bulk.sh
 API_TESTS += %D%/e2e/t-api-callers.sh %D%/e2e/t-api-outage.sh
 API_TESTS += %D%/e2e/t-api-slow.sh %D%/e2e/t-api-hostile.sh
 API_TESTS += %D%/e2e/t-api-metrics.sh %D%/e2e/t-api-hot.sh
+API_TESTS += %D%/e2e/t-api-limits.sh %D%/e2e/t-api-breakers.sh
 
 # --- what operators set and see
 API_TESTS += %D%/e2e/t-admin-gate.sh %D%/e2e/t-admin-storage.sh
