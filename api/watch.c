@@ -21,10 +21,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 
-#define RING_EVENTS	65536
-#define RING_BYTES	(16u << 20)
+#define RING_EVENTS	32768
+#define RING_BYTES	(8u << 20)
 #define FILL_BYTES	(32u << 10)	/* that a feed takes out of the ring at a time */
 #define LOG_PIECE	256		/* lsns asked of the log at a time */
 #define BEAT_US		INT64_C(15000000)
@@ -43,6 +44,7 @@ struct api_feed {
 	struct api_watch *w;
 	struct api_feed *next, *prev;
 	struct MHD_Connection *c;
+	int fd;				/* of c */
 	char *prefix;			/* NULL: all objects */
 	size_t nprefix;
 	uint64_t want;			/* the lsn it wants next */
@@ -328,6 +330,29 @@ api_watch_up(struct api_watch *w, uint64_t lsn)
 	pthread_mutex_unlock(&w->mu);
 }
 
+/* libmicrohttpd does not look at a suspended connection: has the client gone? */
+static bool
+gone(const struct api_feed *f)
+{
+	char c;
+
+	return f->fd >= 0 && recv(f->fd, &c, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
+/* Wakes who has something to say, if only that it is there (mu). */
+static void
+look_after(struct api_watch *w, int64_t now)
+{
+	for (struct api_feed *f = w->feeds; f != NULL; f = f->next) {
+		if (!f->suspended)
+			continue;
+		if (gone(f))
+			f->end = END_DONE;
+		if (f->end == END_DONE || now - f->said_us >= BEAT_US)
+			wake(f);
+	}
+}
+
 static void *
 tick(void *arg)
 {
@@ -336,12 +361,8 @@ tick(void *arg)
 
 	pthread_mutex_lock(&w->mu);
 	while (!w->stopping) {
-		int64_t now = mono();
-
 		stream(w);
-		for (struct api_feed *f = w->feeds; f != NULL; f = f->next)
-			if (now - f->said_us >= BEAT_US)
-				wake(f);
+		look_after(w, mono());
 		clock_gettime(CLOCK_MONOTONIC, &ts);
 		ts.tv_nsec += TICK_MS * 1000000L;
 		ts.tv_sec += ts.tv_nsec / 1000000000;
@@ -564,10 +585,13 @@ api_feed_open(struct api_feed **out, struct api_watch *w, struct MHD_Connection 
     uint64_t after, uint64_t visible, struct steme_str prefix)
 {
 	struct api_feed *f = calloc(1, sizeof(*f));
+	const union MHD_ConnectionInfo *info;
 	int err = STEME_ENOMEM;
 
 	if (f == NULL)
 		return err;
+	info = MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD);
+	f->fd = info == NULL ? -1 : info->connect_fd;
 	f->w = w;
 	f->c = c;
 	f->want = after + 1;
