@@ -161,6 +161,34 @@ START_TEST(a_full_disk_is_told_by_its_name)
 }
 END_TEST
 
+START_TEST(a_log_that_cannot_be_synced_is_told_and_counted)
+{
+	ck_assert_int_eq(put("1"), STEME_OK);
+	faultio_fail(P.fio, FIO_DATASYNC | FIO_SYNC, 1, EIO, 0, false);
+	ck_assert_int_ne(put("2"), STEME_OK);
+	ck_assert_uint_eq(lines("Error: StorageError: storage error: Failed to write to "
+	    "WAL: "), 1);
+	ck_assert_uint_eq(lines("writes have stopped"), 1);
+	ck_assert_uint_eq(stats_now().put_errors, 1);
+	faultio_fail(P.fio, 0, 0, 0, 0, false);
+}
+END_TEST
+
+/* The time is the file system's delay, so it is slow on any machine. */
+START_TEST(a_slow_sync_is_told_once_in_a_while)
+{
+	steme_store_close(S);
+	P.o.clock = NULL;
+	S = place_open(&P);
+	ck_assert_int_eq(put("1"), STEME_OK);
+	faultio_delay(P.fio, FIO_DATASYNC | FIO_SYNC, 110000);
+	ck_assert_int_eq(put("2"), STEME_OK);
+	ck_assert_int_eq(put("3"), STEME_OK);
+	faultio_delay(P.fio, FIO_ALL, 0);
+	ck_assert_uint_eq(lines("slow fsync: the log took "), 1);
+}
+END_TEST
+
 START_TEST(an_index_that_cannot_be_read_is_told_counted_and_told_again)
 {
 	static const struct { int err; const char *what, *raw; } cases[] = {
@@ -401,6 +429,8 @@ suite(void)
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, an_index_that_cannot_be_written_is_told_in_two_lines_and_counted);
 	tcase_add_test(t, a_full_disk_is_told_by_its_name);
+	tcase_add_test(t, a_log_that_cannot_be_synced_is_told_and_counted);
+	tcase_add_test(t, a_slow_sync_is_told_once_in_a_while);
 	tcase_add_loop_test(t, an_index_that_cannot_be_read_is_told_counted_and_told_again,
 	    0, 2);
 	tcase_add_test(t, a_write_that_nobody_takes_in_time_is_refused_and_nothing_stored);
