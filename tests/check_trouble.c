@@ -216,7 +216,7 @@ START_TEST(an_index_that_cannot_be_read_is_told_counted_and_told_again)
 	ck_assert_uint_eq(stats_now().get_errors, 3);
 	ck_assert(stats_now().index_error);
 	steme_store_tick(S);
-	P.clock.mono += INT64_C(61000000);
+	__atomic_fetch_add(&P.clock.mono, INT64_C(61000000), __ATOMIC_RELAXED);
 	steme_store_tick(S);
 	ck_assert_uint_eq(lines("index error: the index still cannot be read"), 1);
 }
@@ -347,11 +347,11 @@ END_TEST
 
 START_TEST(a_compaction_begins_by_itself_above_the_trigger)
 {
-	P.clock.mono += INT64_C(11000000);
+	__atomic_fetch_add(&P.clock.mono, INT64_C(11000000), __ATOMIC_RELAXED);
 	atomic_store(&pending, 999);
 	steme_store_tick(S);
 	ck_assert_uint_eq(lines("compaction started"), 0);
-	P.clock.mono += INT64_C(11000000);
+	__atomic_fetch_add(&P.clock.mono, INT64_C(11000000), __ATOMIC_RELAXED);
 	atomic_store(&pending, 1000);
 	steme_store_tick(S);
 	while (stats_now().compacting)
