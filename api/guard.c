@@ -332,6 +332,13 @@ tell_breakers(struct api_request *r, enum api_class class)
 }
 
 void
+api_guard_queued(struct api_request *r)
+{
+	api_slowlog_end(r->api->guard->slow, &r->note.running, r->note.who,
+	    r->queued_us);
+}
+
+void
 api_guard_done(struct api_request *r)
 {
 	int64_t us = r->queued_us - r->start_us;
@@ -344,5 +351,6 @@ api_guard_done(struct api_request *r)
 		if (class != API_CLASS_FREE)
 			audit(r, class, us);
 	}
+	/* one that was never answered */
 	api_slowlog_end(r->api->guard->slow, &r->note.running, r->note.who, mono());
 }

@@ -65,6 +65,8 @@ bool api_guard_ask(struct api_request *r);
 void api_guard_store(struct api_guard *g, bool trial, int err, bool late);
 /* It was answered; any thread.  Once for each api_guard_ask(). */
 void api_guard_answered(struct api_request *r, int err);
+/* Its answer is queued: it no longer runs, though a stream may go on. */
+void api_guard_queued(struct api_request *r);
 /* The request is over, answered or not. */
 void api_guard_done(struct api_request *r);
 

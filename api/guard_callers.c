@@ -328,6 +328,7 @@ api_guard_verified(struct api_request *r, bool created)
 	}
 	if (!same)
 		api_limits_agent_take(g->limits, n->claimed, mono());
+	memcpy(n->charged, n->claimed, sizeof(n->charged));
 	if (created)
 		api_limits_quota_take(g->limits, n->claimed, 1, wall());
 	if (n->who[0] == '\0') {

@@ -7,6 +7,7 @@
  */
 #include "config.h"
 #include "api/browse.h"
+#include "api/guard.h"
 #include "core/jsonin.h"
 #include "core/util.h"
 
@@ -188,7 +189,8 @@ parse(struct batch *t, struct api_request *r, struct steme_why *why)
 static void send_some(struct api_request *r);
 
 static void
-put_result(struct batch *t, const struct steme_msg_put_result *res)
+put_result(struct api_request *r, struct batch *t,
+    const struct steme_msg_put_result *res)
 {
 	char id[STEME_ID_HEX + 1], why[400];
 	struct json_object *text;
@@ -196,6 +198,8 @@ put_result(struct batch *t, const struct steme_msg_put_result *res)
 	steme_buf_puts(&t->items, t->items.len > 0 ? "," : "");
 	steme_id_hex(id, &res->id);
 	if (res->err == STEME_OK) {
+		if (res->status == STEME_CREATED)
+			api_guard_line_stored(r, &t->o.agent, true);
 		steme_buf_printf(&t->items, "{\"id\":\"%s\",\"status\":\"%s\"}", id,
 		    res->status == STEME_CREATED ? "created" : "exists");
 		return;
@@ -249,12 +253,17 @@ on_results(struct api_request *r)
 	}
 	if (res.err != STEME_OK) {
 		snprintf(why, sizeof(why), "%.*s", STEME_STR(res.why));
+		if (res.err == STEME_ESIG)
+			api_guard_forged(r);
 		api_problem_err(r, res.err, why);
 		return;
 	}
+	/* what follows the first message is the same request */
+	if (t->items.len == 0)
+		api_guard_verified(r, false);
 	t->created |= res.status == STEME_CREATED;
 	while (steme_msg_next_result(&rd, &res) == STEME_OK)
-		put_result(t, &res);
+		put_result(r, t, &res);
 	if (t->sent < t->nmembers)
 		send_some(r);
 	else
@@ -306,6 +315,8 @@ api_batch(struct api_request *r)
 	r->free_state = batch_free;
 	if ((err = parse(t, r, &why)) != STEME_OK)
 		api_problem_err(r, err, why.text);
+	else if (!api_guard_author(r, &t->o.agent))
+		api_guard_refuse(r);
 	else
 		send_some(r);
 }

@@ -147,6 +147,7 @@ queue(struct api_request *r, unsigned status, struct MHD_Response *resp)
 	api_conn_step(r->conn, API_ANSWERING);
 	if (resp == NULL || MHD_queue_response(r->c, status, resp) != MHD_YES)
 		r->status = 500;
+	api_guard_queued(r);
 }
 
 void

@@ -87,6 +87,20 @@ api_slowlog_begin(struct api_slowlog *l, struct api_running *r)
 	pthread_mutex_unlock(&l->mu);
 }
 
+/* NULL for NULL, or without memory: then it has no subject. */
+static char *
+copy_about(const char *about)
+{
+	size_t n = 0;
+	char *copy;
+
+	for (int i = 0; i < 3 && about != NULL; i++)
+		n += strlen(about + n) + 1;
+	if (n == 0 || (copy = malloc(n)) == NULL)
+		return NULL;
+	return memcpy(copy, about, n);
+}
+
 static void
 keep_locked(struct api_slowlog *l, struct api_running *r, const char *who,
     int64_t took_us)
@@ -103,8 +117,7 @@ keep_locked(struct api_slowlog *l, struct api_running *r, const char *who,
 	snprintf(k->who, sizeof(k->who), "%s", who);
 	k->start_us = r->start_us;
 	k->took_us = took_us;
-	k->about = r->about;
-	r->about = NULL;
+	k->about = copy_about(r->about);
 }
 
 void
