@@ -59,6 +59,9 @@ struct api_conn {
 	struct api_request *pending;	/* its headers are not complete yet */
 };
 
+/* Work that outlives the request that began it (h_admin.c). */
+enum api_job { API_JOB_REBUILD, API_JOB_COMPACT, API_NJOBS };
+
 struct api {
 	struct steme_instance in;
 	struct steme_conf conf;
@@ -73,9 +76,11 @@ struct api {
 	_Atomic(struct steme_changes *) changes;	/* NULL until the daemon was seen */
 	struct api_guard *guard;
 	struct api_watch *watch;
+	_Atomic uint64_t node;			/* the daemon's id; 0 until it was seen */
+	atomic_bool jobs[API_NJOBS];		/* under way, begun here */
 	/* metrics */
 	struct steme_series *up, *hot_hits, *hot_misses;
-	struct steme_series *slow_cut, *connections, *feeds;
+	struct steme_series *slow_cut, *connections, *feeds, *members_up;
 	/* connections: listen.c; suspended requests: server.c */
 	pthread_mutex_t mu;		/* leaf */
 	pthread_cond_t changed;		/* suspended became 0, or stopping */

@@ -31,3 +31,5 @@ CLEANFILES += %D%/files_data.c
 	$(AM_V_at)(cd $(srcdir) && $(SHELL) %D%/embed.sh $(API_FILES)) >$@-t && mv -f $@-t $@
 stemedb_api_SOURCES += %D%/auth.c %D%/auth.h %D%/settings.c %D%/settings.h %D%/h_apikey.c
 stemedb_api_SOURCES += %D%/tls.c %D%/tls.h
+# administration, cluster
+stemedb_api_SOURCES += %D%/admin.h %D%/h_admin.c %D%/h_cluster.c

@@ -6,6 +6,7 @@
 #include "config.h"
 #include "api/api.h"
 #include "api/watch.h"
+#include "api/admin.h"
 #include "api/guard.h"
 #include "api/settings.h"
 #include "api/tls.h"
@@ -52,6 +53,7 @@ on_state(void *arg, const struct steme_msg_welcome *w)
 	}
 	api_guard_daemon_up(a->guard);
 	steme_log(STEME_INFO, "connected to the daemon on %s", a->in.socket);
+	atomic_store(&a->node, w->node);
 	snprintf(path, sizeof(path), "%.*s", STEME_STR(w->changes_path));
 	if (steme_changes_open(&c, path) != STEME_OK)
 		c = NULL;
@@ -241,6 +243,7 @@ start(struct api *a, struct steme_why *why)
 	    (err = steme_metrics_new(&a->metrics)) != STEME_OK)
 		return err;
 	make_metrics(a);
+	api_cluster_metrics(a);
 	a->watch = api_watch_new(a, (unsigned)a->conf.max_feeds);
 	if (a->watch == NULL || (a->guard = api_guard_new(a)) == NULL)
 		return STEME_ENOMEM;

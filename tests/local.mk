@@ -358,6 +358,7 @@ API_TESTS += %D%/e2e/t-api-limits.sh %D%/e2e/t-api-breakers.sh
 API_TESTS += %D%/e2e/t-admin-gate.sh %D%/e2e/t-admin-storage.sh
 API_TESTS += %D%/e2e/t-api-browse.sh %D%/e2e/t-api-kinds.sh %D%/e2e/t-api-feed.sh
 EXTRA_DIST += %D%/e2e/feeds.py
+API_TESTS += %D%/e2e/t-api-admin.sh
 EXTRA_DIST += %D%/e2e/wire.py
 
 dist_check_SCRIPTS += $(API_TESTS)
