@@ -58,6 +58,11 @@ TESTS += check_number
 check_number_SOURCES = %D%/check_number.c
 check_number_CPPFLAGS = $(CHECK_CPPFLAGS)
 check_number_LDADD = $(BASE_TEST_LIBS)
+check_PROGRAMS += check_apikey
+TESTS += check_apikey
+check_apikey_SOURCES = %D%/check_apikey.c
+check_apikey_CPPFLAGS = $(CHECK_CPPFLAGS)
+check_apikey_LDADD = $(BASE_TEST_LIBS)
 check_PROGRAMS += check_time
 TESTS += check_time
 check_time_SOURCES = %D%/check_time.c
@@ -429,7 +434,14 @@ fuzz_number_SOURCES = %D%/fuzz/fuzz_number.c
 fuzz_number_CPPFLAGS = $(CHECK_CPPFLAGS)
 fuzz_number_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 fuzz_number_LDADD = $(BASE_LIBS)
+noinst_PROGRAMS += fuzz_apikey
+fuzz_apikey_SOURCES = %D%/fuzz/fuzz_apikey.c
+fuzz_apikey_CPPFLAGS = $(CHECK_CPPFLAGS)
+fuzz_apikey_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+fuzz_apikey_LDADD = $(BASE_LIBS)
 endif
+FUZZ_TARGETS += fuzz_apikey
+EXTRA_DIST += %D%/fuzz/corpus/apikey
 FUZZ_TARGETS += fuzz_object fuzz_claim_json fuzz_claim_tsv fuzz_pem fuzz_number
 EXTRA_DIST += %D%/fuzz/fuzz_claim.h
 EXTRA_DIST += %D%/fuzz/corpus/object %D%/fuzz/corpus/claim_json
