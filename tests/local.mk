@@ -359,6 +359,10 @@ API_TESTS += %D%/e2e/t-api-slow.sh %D%/e2e/t-api-hostile.sh
 API_TESTS += %D%/e2e/t-api-metrics.sh %D%/e2e/t-api-hot.sh
 API_TESTS += %D%/e2e/t-api-limits.sh %D%/e2e/t-api-breakers.sh
 
+# --- the page
+API_TESTS += %D%/e2e/t-ui.sh
+EXTRA_DIST += %D%/e2e/browser.py %D%/e2e/ui.py
+
 # --- what operators set and see
 API_TESTS += %D%/e2e/t-admin-gate.sh %D%/e2e/t-admin-storage.sh
 API_TESTS += %D%/e2e/t-api-browse.sh %D%/e2e/t-api-kinds.sh %D%/e2e/t-api-feed.sh

@@ -10,12 +10,13 @@ import * as predicate from "./predicate.js";
 const CHILDREN = 10000, PREDICATES = 200;
 
 const byName = new Intl.Collator(undefined, { numeric: true });
+const settings = (s) => s.startsWith("_");	/* the store's own: after what it is for */
 
 /*
  * A list of concepts, a page at a time.  A whole answer stands in the order of names; of one
- * with more pages, names come in the server's order.  null: there is none.
+ * with more pages, names come in the server's order.  null: there is none that counts.
  */
-async function concepts(question, label, shown, signal)
+async function concepts(question, label, shown, signal, counts = () => true)
 {
 	let first = true, cursor = null;
 	const ask = async () => {
@@ -23,7 +24,8 @@ async function concepts(question, label, shown, signal)
 
 		cursor = a.next_cursor;
 		if (first && cursor === null)
-			a.concepts.sort((x, y) => byName.compare(shown(x), shown(y)));
+			a.concepts.sort((x, y) => settings(shown(x)) - settings(shown(y)) ||
+			    byName.compare(shown(x), shown(y)));
 		first = false;
 		return a.concepts;
 	};
@@ -31,7 +33,8 @@ async function concepts(question, label, shown, signal)
 	const named = (n) => head.replaceChildren(`${count(n)}${cursor === null ? "" : "+"} ${label}`);
 	const found = await ask();
 	let length = found.length;
-	if (length === 0)
+
+	if (!found.some(counts))
 		return null;
 	const l = list({ label, name: shown,
 		row: (c) => ({ href: to.concept(c.concept_path), nodes: [
@@ -65,7 +68,7 @@ function emptyStore()
 
 export async function browse({ signal, title })
 {
-	const l = await concepts({}, "concepts", (c) => c.name, signal);
+	const l = await concepts({}, "concepts", (c) => c.name, signal, (c) => !settings(c.name));
 
 	title("");
 	if (l === null)
