@@ -61,6 +61,7 @@ async function go(moveFocus)
 		clearTimeout(busy);
 		main.removeAttribute("aria-busy");
 		replace(main, ...nodes);
+		main.querySelector("h1")?.setAttribute("tabindex", "-1");
 		if (moveFocus)
 			(main.querySelector("h1") ?? main).focus({ preventScroll: true });
 		moveFocus = false;
@@ -79,7 +80,6 @@ async function go(moveFocus)
 		const nodes = await (VIEWS[view] ?? unknown)({ arg, params, signal: mine.signal, title, put });
 		if (nodes !== undefined)
 			put(nodes);
-		main.querySelector("h1")?.setAttribute("tabindex", "-1");
 	} catch (e) {
 		if (mine.signal.aborted)
 			return;

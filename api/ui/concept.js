@@ -3,6 +3,7 @@
 import { h, add, row, table } from "./dom.js";
 import { getJSON } from "./api.js";
 import { list } from "./list.js";
+import { beginning } from "./search.js";
 import { to } from "./links.js";
 import { LENSES, agent, claim, concept, conflict, count, crumbs, time, value, visible } from "./show.js";
 import * as predicate from "./predicate.js";
@@ -12,47 +13,54 @@ const CHILDREN = 10000, PREDICATES = 200;
 const byName = new Intl.Collator(undefined, { numeric: true });
 const settings = (s) => s.startsWith("_");	/* the store's own: after what it is for */
 
-/*
- * A list of concepts, a page at a time.  A whole answer stands in the order of names; of one
- * with more pages, names come in the server's order.  null: there is none that counts.
- */
-async function concepts(question, label, shown, signal, counts = () => true)
+/* A list of found concepts; more() gets the next page of them, {concepts, last}. */
+function section(found, label, last, more)
 {
-	let first = true, cursor = null;
-	const ask = async () => {
-		const a = await getJSON("/v1/concepts", { ...question, limit: CHILDREN, cursor }, signal);
-
-		cursor = a.next_cursor;
-		if (first && cursor === null)
-			a.concepts.sort((x, y) => settings(shown(x)) - settings(shown(y)) ||
-			    byName.compare(shown(x), shown(y)));
-		first = false;
-		return a.concepts;
-	};
 	const head = h("h2", null);
-	const named = (n) => head.replaceChildren(`${count(n)}${cursor === null ? "" : "+"} ${label}`);
-	const found = await ask();
+	const named = () => head.replaceChildren(`${count(length)}${last ? "" : "+"} ${label}`);
 	let length = found.length;
-
-	if (!found.some(counts))
-		return null;
-	const l = list({ label, name: shown,
+	const l = list({ label, name: (c) => c.name,
 		row: (c) => ({ href: to.concept(c.concept_path), nodes: [
-			h("bdi.name", null, visible(shown(c))),
+			h("bdi.name", null, visible(c.name)),
 			h("span.dim", null, c.assertions > 0 ? count(c.assertions) : "",
 			    h("span.more", { "aria-hidden": "true" }, c.children ? "›" : "")),
 			h("span.hidden", null, c.assertions > 0 ? " claims" : "", c.children ? ", has concepts below" : "")] }),
 		more: async () => {
-			const next = await ask().catch(() => null);
+			const next = await more().catch(() => null);
 			if (next === null)
 				return;		/* the banner says it */
-			length += next.length;
-			named(length);
-			l.append(next, cursor === null);
+			length += next.concepts.length;
+			last = next.last;
+			named();
+			l.append(next.concepts, last);
 		} });
-	named(length);
-	queueMicrotask(() => l.append(found, cursor === null));
+
+	named();
+	queueMicrotask(() => l.append(found, last));
 	return h("section.children", null, head, l.element);
+}
+
+const inOrder = (concepts) => concepts.sort((x, y) => settings(x.name) - settings(y.name) || byName.compare(x.name, y.name));
+
+/*
+ * What is below parent, a page at a time.  A whole answer stands in the order of names; of
+ * one with more pages, names come in the order in which they came to be.  null: there is
+ * none that counts.
+ */
+async function below(parent, label, signal, counts = () => true)
+{
+	let cursor = null;
+	const ask = async () => {
+		const a = await getJSON("/v1/concepts", { parent, limit: CHILDREN, cursor }, signal);
+
+		cursor = a.next_cursor;
+		return { concepts: a.concepts, last: cursor === null };
+	};
+	const { concepts, last } = await ask();
+
+	if (!concepts.some(counts))
+		return null;
+	return section(last ? inOrder(concepts) : concepts, label, last, ask);
 }
 
 function emptyStore()
@@ -68,7 +76,7 @@ function emptyStore()
 
 export async function browse({ signal, title })
 {
-	const l = await concepts({}, "concepts", (c) => c.name, signal, (c) => !settings(c.name));
+	const l = await below(null, "concepts", signal, (c) => !settings(c.name));
 
 	title("");
 	if (l === null)
@@ -82,11 +90,12 @@ export async function browse({ signal, title })
 export async function prefix({ params, signal, title })
 {
 	const p = params.prefix ?? "";
-	const l = await concepts({ prefix: p }, "concepts", (c) => c.concept_path, signal);
+	const { concepts, all } = await beginning(p, signal);
 
 	title(`Search: ${p}`);
 	return [h("h1", null, "Concepts that begin with ", h("bdi.quoted", null, visible(p))),
-		l ?? h("p", null, "There is none. Case counts, and a path begins at the top: ",
+		all ? null : h("p.dim", null, `Of more than ${count(CHILDREN)} concepts there, the first were looked at.`),
+		concepts.length > 0 ? section(inOrder(concepts), "concepts", true) : h("p", null, "There is none. A path begins at the top: ",
 		    h("code", null, "world/france"), ", not ", h("code", null, "france"), ".")];
 }
 
@@ -147,15 +156,15 @@ export async function show(place)
 	if (params.predicate !== undefined)
 		return predicate.show(place);
 	const lens = LENSES.includes(params.lens) ? params.lens : "recency";
-	const [said, below, constraints] = await Promise.all([
+	const [said, children, constraints] = await Promise.all([
 		predicates(path, lens, signal),
-		concepts({ parent: path }, "below", (c) => c.name, signal),
+		below(path, "below", signal),
 		getJSON("/v1/query", { concept_path: path, lens: "constraints" }, signal)]);
 
 	title(path);
 	return [crumbs(path), h("h1", null, h("bdi", null, visible(path.split("/").pop()))),
-		h("div.split", { "data-both": said !== null && below !== null }, below,
+		h("div.split", { "data-both": said !== null && children !== null }, children,
 		    h("div.grow", null, said, rules(constraints.results))),
-		said === null && below === null ? h("p", null, "Nothing is claimed of ", h("bdi.quoted", null, visible(path)),
-		    ". Spelling and case count; ", h("a", { href: to.search(path.slice(0, -1) || path) }, "see what begins alike"), ".") : null];
+		said === null && children === null ? h("p", null, "Nothing is claimed of ", h("bdi.quoted", null, visible(path)),
+		    ". ", h("a", { href: to.search(path.slice(0, -1) || path) }, "see what begins alike"), ".") : null];
 }

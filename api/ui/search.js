@@ -5,7 +5,25 @@ import { getJSON } from "./api.js";
 import { to } from "./links.js";
 import { count, visible } from "./show.js";
 
-const SHOWN = 12, PAUSE_MS = 80;
+const SHOWN = 12, PAUSE_MS = 80, CHILDREN = 10000, FRESH_MS = 5000;
+let kept = { parent: null, at: 0, concepts: [] };
+
+/*
+ * {concepts, all}: those one level below the last slash whose names begin like the rest;
+ * case does not count.  all is false if there are more children than were looked at.
+ */
+export async function beginning(text, signal)
+{
+	const slash = text.lastIndexOf("/");
+	const parent = slash < 0 ? "" : text.slice(0, slash);
+	const rest = text.slice(slash + 1).toLowerCase();
+
+	if (kept.parent !== parent || Date.now() - kept.at > FRESH_MS) {
+		const a = await getJSON("/v1/concepts", { parent, limit: CHILDREN }, signal);
+		kept = { parent, at: Date.now(), concepts: a.concepts, all: a.next_cursor === null };
+	}
+	return { concepts: kept.concepts.filter((c) => c.name.toLowerCase().startsWith(rest)), all: kept.all };
+}
 
 export function search(form)
 {
@@ -44,17 +62,18 @@ export function search(form)
 
 	async function find()
 	{
-		const prefix = input.value;
-
 		asking?.abort();
 		asking = new AbortController();
 		try {
-			const a = await getJSON("/v1/concepts", { prefix, limit: SHOWN }, asking.signal);
-			paths = a.concepts.map((c) => c.concept_path);
+			const { concepts, all } = await beginning(input.value, asking.signal);
+			paths = concepts.slice(0, SHOWN).map((c) => c.concept_path);
 			replace(box, paths.map((p, i) => h("li", { role: "option", id: `found-${i}`, "aria-selected": "false",
 			    on: { mousedown: (e) => { e.preventDefault(); open(to.concept(p)); } } }, h("bdi", null, visible(p)))),
-			    paths.length === 0 ? h("li.none", { role: "presentation" }, "No concept begins so.") : null);
-			say(paths.length === 0 ? "No concept begins so." : `${count(paths.length)} concepts`);
+			    paths.length === 0 ? h("li.none", { role: "presentation" }, all ? "No concept begins so." :
+				`None of the first ${count(CHILDREN)} begins so.`) : null,
+			    concepts.length > SHOWN ? h("li.none", { role: "presentation" },
+				`and ${count(concepts.length - SHOWN)}${all ? "" : " or"} more: Enter lists them`) : null);
+			say(paths.length === 0 ? "No concept begins so." : `${count(concepts.length)} concepts`);
 		} catch (e) {
 			if (e.name === "AbortError")
 				return;

@@ -62,7 +62,7 @@ for i in range(1, 10001):
     print(json.dumps({"concept_path": f"many/c{i:05}", "predicate": "p", "object": i}))
 c = "hostile/<img src=x onerror=window.hacked=1>"
 for predicate, value in (
-        ("markup", "<script>window.hacked=1</script>"), ("markup", "\"><img src=x onerror=window.hacked=1>"),
+        ("script", "<script>window.hacked=1</script>"), ("markup", "\"><img src=x onerror=window.hacked=1>"),
         ("<b onclick=alert(1)>x", "{{7*7}} ${7*7} javascript:alert(1)"), ("a%2Fb?c#d&e=1", "&lt;&amp;"),
         ("turned", "abc\u202edef\u2066ghi"), ("right to left", "\u05e9\u05dc\u05d5\u05dd 123 abc"), ("nul", "a\x00b\x1b[31mc"),
         ("long", "x" * 65536), ("lines", "one\n\ttwo\r\nthree"), ("empty", ""), ("flag", True),
@@ -78,7 +78,7 @@ if [ -n "${STEME_SHOTS:-}" ]; then
 	ui shots
 	done_testing
 fi
-for part in browse history claim keyboard many hostile looks live; do
+for part in browse history claim keyboard many hostile looks live store; do
 	ui $part
 done
 
