@@ -12,3 +12,4 @@ EXTRA_DIST += %D%/lenses.md
 EXTRA_DIST += %D%/api.md %D%/dependencies.md %D%/mount.md %D%/operations.md
 EXTRA_DIST += %D%/testing.md %D%/wal-format.md
 EXTRA_DIST += %D%/benchmarks.md
+EXTRA_DIST += %D%/page.md %D%/screenshots

@@ -120,8 +120,12 @@ export async function show({ arg: path, params, signal, title })
 	first.skeptic?.values.forEach((v) => values.rank(v.object));
 	claims.forEach((c) => values.rank(c.object));
 
-	function draw(v)
+	const rows = history(claims, values);
+
+	function draw(v, t)
 	{
+		[...rows.querySelectorAll("tbody tr")].forEach((e, i) =>
+		    e.toggleAttribute("data-later", t !== null && Date.parse(claims[i].time) > Date.parse(t)));
 		replace(conflictPart, shares(v.skeptic, values, claims));
 		replace(lensPart, lenses(v.winners, values));
 		replace(tierPart, tiers(v.layered, values));
@@ -137,7 +141,7 @@ export async function show({ arg: path, params, signal, title })
 		window.history.replaceState(null, "", to.predicate(path, predicate, t));
 		try {
 			const v = await views(path, predicate, t, asking.signal);
-			draw(v);
+			draw(v, t);
 			say(summary(v));
 		} catch (e) {
 			if (e.name !== "AbortError")
@@ -146,7 +150,7 @@ export async function show({ arg: path, params, signal, title })
 	}
 
 	title(`${predicate} of ${path}`);
-	draw(first);
+	draw(first, as_of);
 	return [crumbs(path, predicate),
 		h("h1", null, h("bdi", null, visible(predicate)), h("small", null, "of ", concept(path))),
 		stale,
@@ -157,5 +161,5 @@ export async function show({ arg: path, params, signal, title })
 			    h("section.by-tier", null, h("h2", null, "Tier by tier"), tierPart)),
 			h("section", null, h("h2", null, "Under every lens"), lensPart),
 			h("section", null, h("h2", null, "Every claim"), told.next_cursor === null ? null :
-			    h("p.dim", null, `The newest ${count(claims.length)} are shown.`), history(claims, values))]];
+			    h("p.dim", null, `The newest ${count(claims.length)} are shown.`), rows)]];
 }

@@ -60,11 +60,19 @@ class Browser:
     # ---- what a person does
 
     def open(self, url):
+        """Afresh, also if only the hash differs."""
+        self.call("POST", "/url", {"url": "about:blank"})
         self.call("POST", "/url", {"url": url})
 
     def click(self, css):
-        e = self.wait(lambda: self.find(css), f"{css} is there")
-        self.call("POST", f"/element/{e}/click")
+        def clicked():
+            e = self.find(css)
+            try:
+                return e and (self.call("POST", f"/element/{e}/click") or True)
+            except RuntimeError as why:		# drawn anew meanwhile
+                if "stale element" not in str(why):
+                    raise
+        self.wait(clicked, f"{css} is there")
 
     def keys(self, *keys, hold=None):
         actions = [{"type": "keyDown", "value": KEYS[hold]}] if hold else []
