@@ -4,7 +4,7 @@ import { h, replace, table } from "./dom.js";
 import { Refused, apiKey, getJSON, getText } from "./api.js";
 import { bar, bytes, count, facts, shortTime, time, visible } from "./show.js";
 
-const AGAIN_MS = 5000;
+const AGAIN_MS = 20000;	/* asking is audited: not too often */
 
 /* A part that loads, fails and is asked again alone. */
 export function card(name, ask, render, signal, { again = true } = {})
@@ -33,8 +33,18 @@ export function card(name, ask, render, signal, { again = true } = {})
 			replace(body, nodes);
 		last = key;
 		if (again && !signal.aborted)
-			setTimeout(() => signal.aborted || load(), AGAIN_MS);
+			setTimeout(later, AGAIN_MS);
 	}
+	function later()
+	{
+		if (signal.aborted)
+			return;
+		if (document.hidden)
+			document.addEventListener("visibilitychange", later, { once: true, signal });
+		else
+			load();
+	}
+
 	load();
 	return h("section.card", { "aria-label": name }, h("h2", null, name), body);
 }
@@ -106,8 +116,8 @@ function tripped(b)
 function slow(q)
 {
 	return q.queries.length === 0 ? h("p.dim", null, "None was slow.") :
-	    table("Slow queries", [["ms", "num"], "concept", "predicate", "lens", "when"], q.queries.slice(0, 10).map((x) => [count(Math.round(x.duration_ms)),
-		h("bdi", null, visible(x.concept_path ?? x.subject ?? "–")), h("bdi", null, visible(x.predicate ?? "–")), x.lens ?? "–",
+	    table("Slow queries", [["ms", "num"], "question", "predicate", "lens", "when"], q.queries.slice(0, 10).map((x) => [count(Math.round(x.duration_ms)),
+		h("bdi", null, visible(x.concept_path ?? `${x.method ?? ""} ${x.path ?? "–"}`)), h("bdi", null, visible(x.predicate ?? "–")), x.lens ?? "–",
 		x.running ? "running" : time(x.at ?? null)]), { class: "cards" });
 }
 

@@ -390,7 +390,7 @@ def part_store():
     b.sees("Storage")
     b.wait(lambda: "Loading…" not in b.text(), "all cards")
     for card, word in (("Log", "failed syncs"), ("Limits", "No agent has a limit"), ("Circuit breakers", "None is tripped"),
-                       ("Slow queries", "None was slow"), ("API keys", "There is none"), ("Lately", "/v1/concepts")):
+                       ("Slow queries", "running"), ("API keys", "There is none"), ("Lately", "admin GET")):
         check(f"the card {card} says what it should", word in b.text(f'[aria-label="{card}"]'), b.text(f'[aria-label="{card}"]'))
     b.js("document.getElementById('key').value = 'wrong'; document.querySelector('form.inline button').click()")
     b.sees("Needs admin")
