@@ -23,10 +23,11 @@ export HOME="$T/home" STEME_DIR="$D"
 unset XDG_CONFIG_HOME
 mkdir -p "$HOME" "$M"
 
-# A port nobody listens on, from STEME_TEST_PORT on or anywhere above 20000.
+# A port nobody listens on, from STEME_TEST_PORT on or anywhere above 10000, but below
+# those that the kernel gives to connections.
 free_port () {
 	local p
-	for p in $(seq "${STEME_TEST_PORT:-$((20000 + RANDOM % 20000))}" 65000); do
+	for p in $(seq "${STEME_TEST_PORT:-$((10000 + RANDOM % 20000))}" 32767); do
 		if ! (exec 3<>"/dev/tcp/127.0.0.1/$p") 2>/dev/null; then
 			echo "$p"
 			return
