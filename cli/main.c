@@ -35,6 +35,11 @@ const struct cli_cmd cli_cmds[] = {
 	    "Exit status 69 if no daemon answers.", cmd_status },
 	{ "doctor", RUN, "", "look for what is wrong on this machine, with its cure",
 	    "steme doctor", "Exit status 1 if anything is wrong.", cmd_doctor },
+	{ "journal", RUN, "[JOURNALCTL-OPTION...]", "what daemon and sidecar say, as from journalctl",
+	    "steme journal -u stemedb-api -f -o json | jq 'select(.level==\"ERROR\")'",
+	    "From systemd's journal if that runs the store, else from D/log.  JSON has the\n"
+	    "members of each line, so .level, .timestamp and .message are there.\n"
+	    "With " STEME_LIBEXECDIR "/stemedb/bin first in PATH, journalctl is this.", cmd_journal },
 	{ "query", READ, "CONCEPT [PREDICATE]", "what a lens chooses among the claims",
 	    "steme query world/france capital --lens authority",
 	    "Exit status 1 if nothing answers.", cmd_query },

@@ -330,6 +330,13 @@ check_cli_SOURCES = %D%/check_cli.c cli/out.c cli/jv.c cli/nfc.c cli/import_line
 check_cli_CPPFLAGS = $(CHECK_CPPFLAGS)
 check_cli_LDADD = $(BASE_TEST_LIBS)
 
+check_PROGRAMS += check_journal
+TESTS += check_journal
+check_journal_SOURCES = %D%/check_journal.c cli/journal_line.c cli/journal_time.c
+check_journal_SOURCES += cli/jv.c cli/out.c
+check_journal_CPPFLAGS = $(CHECK_CPPFLAGS) $(JSONC_CFLAGS)
+check_journal_LDADD = $(BASE_TEST_LIBS)
+
 check_PROGRAMS += check_claim_flat
 TESTS += check_claim_flat
 check_claim_flat_SOURCES = %D%/check_claim_flat.c
@@ -337,6 +344,7 @@ check_claim_flat_CPPFLAGS = $(CHECK_CPPFLAGS)
 check_claim_flat_LDADD = $(BASE_TEST_LIBS)
 
 CLI_TESTS = %D%/e2e/t-cli-run.sh %D%/e2e/t-cli-write.sh %D%/e2e/t-cli-import.sh
+CLI_TESTS += %D%/e2e/t-cli-journal.sh
 CLI_TESTS += %D%/e2e/t-cli-completion.sh %D%/man.sh %D%/e2e/t-cli-repair.sh
 dist_check_SCRIPTS += $(CLI_TESTS)
 TESTS += $(CLI_TESTS)
