@@ -207,7 +207,7 @@ put_result(struct api_request *r, struct batch *t,
 	snprintf(why, sizeof(why), "%.*s", STEME_STR(res->why));
 	api_make_utf8(why);
 	text = json_object_new_string(why);
-	steme_buf_printf(&t->items, "{\"error\":%s,\"type\":\"urn:stemedb:problem:%s\"}",
+	steme_buf_printf(&t->items, "{\"error\":%s,\"type\":\"%s\"}",
 	    text == NULL ? "\"\"" : json_object_to_json_string_ext(text,
 	    JSON_C_TO_STRING_NOSLASHESCAPE), api_kind_of(res->err));
 	json_object_put(text);

@@ -13,3 +13,4 @@ EXTRA_DIST += %D%/api.md %D%/dependencies.md %D%/mount.md %D%/operations.md
 EXTRA_DIST += %D%/testing.md %D%/wal-format.md
 EXTRA_DIST += %D%/benchmarks.md
 EXTRA_DIST += %D%/page.md %D%/screenshots
+EXTRA_DIST += %D%/clients.md

@@ -378,6 +378,8 @@ EXTRA_DIST += %D%/e2e/feeds.py
 API_TESTS += %D%/e2e/t-api-admin.sh
 EXTRA_DIST += %D%/e2e/wire.py
 
+API_TESTS += %D%/e2e/t-clients.sh
+
 dist_check_SCRIPTS += $(API_TESTS)
 TESTS += $(API_TESTS)
 EXTRA_DIST += %D%/e2e/http.sh

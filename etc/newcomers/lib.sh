@@ -9,7 +9,7 @@ zlib1g-dev libsystemd-dev libgnutls28-dev check"
 run_packages="fuse3 curl attr openssl"
 test_packages="clang libclang-rt-14-dev rsync jq python3 e2fsprogs util-linux
 procps xxd tar gzip findutils diffutils psmisc bash mandoc
-chromium chromium-driver"
+chromium chromium-driver nodejs"
 bench_packages="postgresql postgresql-contrib wrk nodejs npm"
 
 say () { printf '%s\n' "$*"; }
