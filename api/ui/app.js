@@ -49,7 +49,8 @@ function problem(e)
  */
 async function go(moveFocus)
 {
-	const { view, arg, params } = parse(location.hash);
+	const hash = location.hash;
+	const { view, arg, params } = parse(hash);
 	const mine = new AbortController();
 	const busy = setTimeout(() => {
 		main.setAttribute("aria-busy", "true");
@@ -61,8 +62,9 @@ async function go(moveFocus)
 		clearTimeout(busy);
 		main.removeAttribute("aria-busy");
 		replace(main, ...nodes);
+		main.dataset.shows = hash;
 		main.querySelector("h1")?.setAttribute("tabindex", "-1");
-		if (moveFocus)
+		if (moveFocus && !document.activeElement?.matches("input"))	/* who types meanwhile goes on */
 			(main.querySelector("h1") ?? main).focus({ preventScroll: true });
 		moveFocus = false;
 	};

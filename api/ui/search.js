@@ -14,6 +14,7 @@ let kept = { parent: null, at: 0, concepts: [] };
  */
 export async function beginning(text, signal)
 {
+	text = text.replace(/^\/+/, "");
 	const slash = text.lastIndexOf("/");
 	const parent = slash < 0 ? "" : text.slice(0, slash);
 	const rest = text.slice(slash + 1).toLowerCase();
@@ -57,6 +58,7 @@ export function search(form)
 	{
 		close();
 		input.value = "";
+		input.blur();		/* the focus goes to what opens */
 		location.hash = href;
 	}
 

@@ -70,7 +70,8 @@ function storage(s)
 	    `${bytes(s.disk_free_bytes)} free of ${bytes(s.disk_total_bytes)}`) : null,
 		s.cache_limit_bytes > 0 ? meter("cache", s.cache_bytes, s.cache_limit_bytes,
 		    `${bytes(s.cache_bytes)} of ${bytes(s.cache_limit_bytes)}`) : null,
-		facts([["index on disk", `${bytes(s.total_bytes)} in ${count(s.sst_file_count)} files`],
+		facts([["index on disk", `${bytes(s.index_bytes ?? s.total_bytes)} in ${count(s.sst_file_count)} files`],
+			s.wal_bytes === undefined ? null : ["log on disk", `${bytes(s.wal_bytes)} in ${count(s.wal_segments)} ${s.wal_segments === 1 ? "segment" : "segments"}`],
 			["waits for compaction", bytes(s.pending_compaction_bytes)],
 			s.memory_bytes === undefined ? null : ["memory", bytes(s.memory_bytes)],
 			s.write_amplification === undefined ? null : ["written for each byte", Number(s.write_amplification).toFixed(2)]])];
@@ -80,12 +81,19 @@ function log(text)
 {
 	const one = (name) => samples(text, name)[0]?.value;
 	const p99 = samples(text, "stemedb_wal_fsync_duration_seconds").find((x) => x.labels.quantile === "0.99")?.value;
-	const size = one("stemedb_wal_size_bytes"), errors = one("stemedb_wal_fsync_errors_total");
 	const fact = (name, x, show) => x === undefined || Number.isNaN(x) ? null : [name, show(x)];
 
-	return facts([fact("size", size, bytes), fact("segments", one("stemedb_wal_segment_count"), count),
-		fact("sync, 99 of 100 within", p99, (x) => `${(1000 * x).toFixed(2)} ms`), fact("failed syncs", errors, count),
-		fact("is up", one("stemedb_up"), (x) => x === 1 ? "yes" : "no")]);
+	return facts([fact("records", one("stemedb_wal_records_total"), count), fact("groups", one("stemedb_wal_groups_total"), count),
+		fact("syncs", one("stemedb_wal_fsync_total"), count), fact("slowest syncs", p99, (x) => `${(1000 * x).toFixed(2)} ms (99 of 100 took less)`),
+		fact("failed syncs", one("stemedb_wal_fsync_errors_total"), count)]);
+}
+
+/* The state from the API, the entries from the metrics. */
+async function askIndex(signal)
+{
+	const [state, text] = await Promise.all([getJSON("/v1/admin/indexes/status", null, signal), getText("/metrics", null, signal)]);
+
+	return { ...state, entries: Object.fromEntries(samples(text, "stemedb_index_entries").map((x) => [x.labels.index, x.value])) };
 }
 
 function index(s)
@@ -93,7 +101,7 @@ function index(s)
 	return [s.status === "rebuilding" && s.progress !== undefined ? meter("rebuilding", s.progress, 1,
 	    `${Math.round(100 * s.progress)} %`) : null,
 		facts([["status", s.status], ["last rebuilt", time(s.last_rebuild)], s.error ? ["error", s.error] : null,
-			...Object.entries(s.entries ?? {}).map(([k, n]) => [`${k} entries`, count(n)])])];
+			...Object.entries(s.entries).filter(([, n]) => n > 0).map(([k, n]) => [k, count(n)])])];
 }
 
 function limits(l)
@@ -117,7 +125,7 @@ function slow(q)
 {
 	return q.queries.length === 0 ? h("p.dim", null, "None was slow.") :
 	    table("Slow queries", [["ms", "num"], "question", "predicate", "lens", "when"], q.queries.slice(0, 10).map((x) => [count(Math.round(x.duration_ms)),
-		h("bdi", null, visible(x.concept_path ?? `${x.method ?? ""} ${x.path ?? "–"}`)), h("bdi", null, visible(x.predicate ?? "–")), x.lens ?? "–",
+		h("bdi", null, visible(x.concept_path || `${x.method ?? ""} ${x.path ?? "–"}`)), h("bdi", null, visible(x.predicate === "*" ? "–" : x.predicate)), x.lens || "–",
 		x.running ? "running" : time(x.at ?? null)]), { class: "cards" });
 }
 
@@ -132,8 +140,8 @@ function keys(k)
 function audit(a)
 {
 	return a.entries.length === 0 ? h("p.dim", null, "Nothing yet.") :
-	    table("Who asked what", ["at", "what", "path", ["status", "num"], ["ms", "num"], "from"], a.entries.map((e) => [time(e.at), `${e.kind} ${e.method}`,
-		h("bdi", null, visible(e.path)), e.status, Number(e.duration_ms).toFixed(1), h("bdi", null, visible(e.address ?? "–"))]), { class: "cards" });
+	    table("Who asked what", ["at", "kind", "request", ["status", "num"], ["ms", "num"], "from"], a.entries.map((e) => [time(e.at), e.kind,
+		h("bdi", null, `${e.method} `, visible(e.path)), e.status, Number(e.duration_ms).toFixed(1), h("bdi", null, visible(e.address ?? "–"))]), { class: "cards" });
 }
 
 function keyForm()
@@ -155,8 +163,8 @@ export function show({ signal, title })
 	title("Store");
 	return [h("h1", null, "Store"), keyForm(), h("div.cards-grid", null,
 	    part("Storage", "/v1/admin/storage/stats", storage),
-	    card("Log", () => getText("/metrics", null, signal), log, signal),
-	    part("Index", "/v1/admin/indexes/status", index),
+	    card("Log since the daemon began", () => getText("/metrics", null, signal), log, signal),
+	    card("Index", () => askIndex(signal), index, signal),
 	    part("Limits", "/v1/admin/rate-limit", limits),
 	    part("Circuit breakers", "/v1/admin/circuit-breakers/tripped", tripped),
 	    part("Slow queries", "/v1/admin/slow-queries", slow),

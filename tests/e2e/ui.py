@@ -28,11 +28,8 @@ def check(sentence, truth, detail=""):
 
 def go(hash_):
     """Opens a view; returns once it has answered."""
-    b.js("window.went = false; addEventListener('hashchange', () => window.went = true, {once: true});"
-         "if (location.hash === arguments[0]) window.went = true; else location.hash = arguments[0];", hash_)
-    b.wait(lambda: b.js("return window.went"), "went to " + hash_)
-    b.wait(lambda: b.js("return document.querySelector('main').getAttribute('aria-busy') === null"
-                        " && document.querySelector('main h1') !== null"), "loaded " + hash_)
+    b.js("location.hash = arguments[0]", hash_)
+    b.wait(lambda: b.js("return document.querySelector('main').dataset.shows === location.hash"), "went to " + hash_)
 
 
 def focused():
@@ -239,6 +236,7 @@ def part_keyboard():
     b.keys("world/bu", "Enter")
     b.sees("Concepts that begin with")
     check("Enter alone lists them all", b.count(".list-row") == 3, b.text())
+    check("and the focus is on what opened", b.js("return document.activeElement.tagName") == "H1", focused())
     b.keys("/")
     b.keys("nobody/here")
     b.sees("No concept begins so", "#found")
@@ -389,17 +387,26 @@ def part_store():
     b.open(url + "/#/store")
     b.sees("Storage")
     b.wait(lambda: "Loading…" not in b.text(), "all cards")
-    for card, word in (("Log", "failed syncs"), ("Limits", "No agent has a limit"), ("Circuit breakers", "None is tripped"),
-                       ("Slow queries", "running"), ("API keys", "There is none"), ("Lately", "admin GET")):
+    for card, word in (("Storage", "log on disk"), ("Log since the daemon began", "failed syncs"), ("Index", "ready"), ("Index", "assertions"),
+                       ("Limits", "No agent has a limit"), ("Circuit breakers", "None is tripped"),
+                       ("API keys", "There is none"), ("Lately", "GET /v1/admin/")):
         check(f"the card {card} says what it should", word in b.text(f'[aria-label="{card}"]'), b.text(f'[aria-label="{card}"]'))
+    text = b.text('[aria-label="Slow queries"]')
+    check("so does the card of slow queries", "None was slow" in text or "question" in text, text)
+    shot("storage")
     b.js("document.getElementById('key').value = 'wrong'; document.querySelector('form.inline button').click()")
     b.sees("Needs admin")
     b.wait(lambda: "Loading…" not in b.text(), "all cards")
-    for card in "Limits", "API keys", "Lately":
+    for card in "Storage", "Index", "Limits", "API keys", "Lately":
         text = b.text(f'[aria-label="{card}"]')
         check(f"with a wrong key {card} needs admin, and why", "Needs admin" in text and "key" in text.split("admin.")[1], text)
     b.js("document.getElementById('key').value = ''; document.querySelector('form.inline button').click()")
     b.sees("No agent has a limit")
+    go("#/cluster")
+    b.wait(lambda: b.count(".shards li") == 64, "64 shards")
+    check("the cluster is this node", "UP" in b.text('[aria-label="Nodes"]') and "ok" in b.text('[aria-label="Health"]')
+          and "in_sync" in b.text('[aria-label="Synchronisation"]'), b.text())
+    shot("cluster")
     quiet("with the state of the store")
 
 
@@ -448,6 +455,7 @@ def part_shots():
     part_browse()
     part_history()
     part_claim()
+    part_store()
 
 
 b = Browser(folder)
