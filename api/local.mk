@@ -22,6 +22,7 @@ API_FILES += %D%/ui/search.js %D%/ui/list.js %D%/ui/concept.js %D%/ui/predicate.
 API_FILES += %D%/ui/timeline.js %D%/ui/values.js %D%/ui/claim.js %D%/ui/verify.js
 API_FILES += %D%/ui/blake2b.js %D%/ui/feed.js %D%/ui/lists.js %D%/ui/store.js
 API_FILES += %D%/ui/cluster.js
+API_FILES += %D%/openapi.json
 stemedb_api_SOURCES += %D%/files.c %D%/files.h
 nodist_stemedb_api_SOURCES = %D%/files_data.c
 EXTRA_DIST += %D%/embed.sh $(API_FILES)

@@ -33,6 +33,15 @@ struct options {
 	bool check_config, rebuild;
 };
 
+/* Method and pattern of every route, for tests and for people. */
+static int
+print_routes(void)
+{
+	for (size_t i = 0; i < api_nroutes; i++)
+		printf("%s %s\n", api_routes[i].method, api_routes[i].pattern);
+	return 0;
+}
+
 /* Mappings of daemons that have ended: other threads may still look at them. */
 static struct steme_changes *retired[64];
 static unsigned nretired;
@@ -113,7 +122,7 @@ static void
 usage(FILE *f)
 {
 	fputs("usage: stemedb-api [--dir D] [--port P] [--cluster-port Q] [--config F]\n"
-	    "                   [--check-config] [--version] [--help]\n"
+	    "                   [--check-config] [--routes] [--version] [--help]\n"
 	    "       stemedb-api --rebuild-from-wal [--wal-path W] [--kv-path K]\n\n"
 	    "The HTTP sidecar of StemeDB: REST, health and metrics on port P (default\n"
 	    "18180), a client of the daemon's socket below D. Runs in the foreground;\n"
@@ -135,6 +144,7 @@ parse_options(int argc, char **argv, struct options *o)
 		{ "rebuild-from-wal", no_argument, NULL, 'R' },
 		{ "wal-path", required_argument, NULL, 'w' },
 		{ "kv-path", required_argument, NULL, 'k' },
+		{ "routes", no_argument, NULL, 'r' },
 		{ "version", no_argument, NULL, 'V' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 }
@@ -151,6 +161,8 @@ parse_options(int argc, char **argv, struct options *o)
 		case 'R': o->rebuild = true; break;
 		case 'w': o->wal_path = optarg; break;
 		case 'k': o->kv_path = optarg; break;
+		case 'r':
+			return print_routes();
 		case 'V':
 			printf("stemedb-api %s (protocol %d)\n", PACKAGE_VERSION,
 			    STEME_WIRE_VERSION);

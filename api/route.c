@@ -131,6 +131,8 @@ const struct api_route api_routes[] = {
 	    "/admin/shards/rebalance", false },
 	{ "POST", "/v1/admin/shards/rebalance", API_ADMIN, api_shards_rebalance, NULL,
 	    "/v1/admin/shards/rebalance", false },
+	{ "GET", "/openapi.json", API_OPEN, api_send_file, NULL, "/openapi.json",
+	    false },
 	{ "GET", "/", API_OPEN, api_send_file, NULL, "/", false },
 	{ "GET", "/ui/*", API_OPEN, api_send_file, NULL, "/ui", false },
 };

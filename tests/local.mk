@@ -375,7 +375,8 @@ EXTRA_DIST += %D%/e2e/browser.py %D%/e2e/ui.py
 API_TESTS += %D%/e2e/t-admin-gate.sh %D%/e2e/t-admin-storage.sh
 API_TESTS += %D%/e2e/t-api-browse.sh %D%/e2e/t-api-kinds.sh %D%/e2e/t-api-feed.sh
 EXTRA_DIST += %D%/e2e/feeds.py
-API_TESTS += %D%/e2e/t-api-admin.sh
+API_TESTS += %D%/e2e/t-api-admin.sh %D%/e2e/t-api-openapi.sh
+EXTRA_DIST += %D%/e2e/openapi.py
 EXTRA_DIST += %D%/e2e/wire.py
 
 API_TESTS += %D%/e2e/t-clients.sh

@@ -4,7 +4,6 @@
 . "${srcdir:-.}/tests/e2e/http.sh"
 
 up_bare || { echo "cannot start"; exit 1; }
-post () { curl -sS --max-time 30 -X POST "$@"; }
 claim () { printf '{"concept_path":"a/b","predicate":"p","object":%s}' "$1"; }
 value () { get '/v1/query?concept_path=a/b' | jq -r '.results[0].object.value'; }
 
