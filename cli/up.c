@@ -223,9 +223,8 @@ begin(struct start *s, struct cli *c, const struct site *site, const char *name)
 	s->log_from = proc_size(s->log);
 }
 
-/* Frees the mount point of what a killed daemon left there. */
-static int
-clear_mount(struct cli *c, const struct site *site)
+int
+up_clear_mount(struct cli *c, const struct site *site)
 {
 	char type[64];
 
@@ -257,7 +256,7 @@ start_daemon(struct start *s)
 	int n = 3, err;
 
 	if (s->site->mount[0] != '\0') {
-		if ((err = clear_mount(s->c, s->site)) != STEME_OK)
+		if ((err = up_clear_mount(s->c, s->site)) != STEME_OK)
 			return err;
 		argv[n++] = "--mount";
 		argv[n++] = s->site->mount;

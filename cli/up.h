@@ -17,6 +17,8 @@ struct up_args {
 };
 void up_options(struct up_args *a, struct cli_opt opts[UP_OPTS]);
 
+/* Frees the mount point of what a killed daemon left there, and makes it. */
+int up_clear_mount(struct cli *c, const struct site *site);
 /* Brings both daemons up; *started: one of them was started. */
 int up_run(struct cli *c, const struct up_args *a, bool *started, struct site *s);
 /* Ends both; *was: one of them ran.  mount: where, if that is not recorded; or NULL. */

@@ -218,6 +218,7 @@ set_value(const struct key *k, struct steme_conf *c,
 {
 	void *p = (char *)c + k->off;
 	struct steme_conf_list *l = p;
+	char whole[24];
 	int err = STEME_OK;
 
 	if (k->kind == STR && v->type == STEME_CONF_STRING)
@@ -225,8 +226,10 @@ set_value(const struct key *k, struct steme_conf *c,
 	if (k->kind == DEC && (v->type == STEME_CONF_FLOAT ||
 	    v->type == STEME_CONF_STRING))
 		return set_string(k, p, v->text, why);
-	if (k->kind == DEC && v->type == STEME_CONF_INT)
-		return set_string(k, p, v->number == 0 ? "0" : "1", why);
+	if (k->kind == DEC && v->type == STEME_CONF_INT) {
+		snprintf(whole, sizeof(whole), "%lld", (long long)v->number);
+		return set_string(k, p, whole, why);
+	}
 	if (k->kind == INT && v->type == STEME_CONF_INT)
 		return set_int(k, p, v->number, why);
 	if (k->kind == BOOL && v->type == STEME_CONF_BOOL) {
@@ -304,14 +307,17 @@ read_file(const char *path, struct steme_buf *b)
 	return steme_buf_err(b);
 }
 
-/* A decimal from 0 to 1. */
+/* A decimal from 0 to 1, as TOML has it (strtod() also takes hex, nan, ".5" and "1."). */
 static bool
 is_share(const char *text)
 {
+	const char *point = strchr(text, '.');
 	char *end;
 	double v = strtod(text, &end);
 
-	return end != text && *end == '\0' && v >= 0 && v <= 1;
+	return text[0] >= '0' && text[0] <= '9' && *end == '\0' && v >= 0 && v <= 1 &&
+	    text[strspn(text, "0123456789.eE+-")] == '\0' &&
+	    (point == NULL || (point[1] >= '0' && point[1] <= '9'));
 }
 
 static int
@@ -329,7 +335,9 @@ check_rules(const struct steme_conf *c, struct steme_why *why)
 	if (!is_share(c->burn_rate_alert))
 		return steme_fail(why, STEME_EINVAL, "slo.error_budget_burn_rate_alert: "
 		    "'%s' is not a share from 0 to 1", c->burn_rate_alert);
-
+	if (!is_share(c->unknown_trust))
+		return steme_fail(why, STEME_EINVAL, "lens.unknown_trust: '%s' is not "
+		    "a number from 0 to 1", c->unknown_trust);
 	if (steme_log_parse_level(c->log_level, &lv) != STEME_OK)
 		return steme_fail(why, STEME_EINVAL, "logging.level: '%s' is none "
 		    "of debug, info, warn, error", c->log_level);
@@ -344,6 +352,7 @@ steme_conf_load(struct steme_conf *c, const char *path, bool required,
     void (*warn)(void *arg, const char *text), void *arg, struct steme_why *why)
 {
 	struct load l = { c, path, warn, arg, why };
+	struct steme_why bad = {{0}};
 	struct steme_buf b;
 	const char *e;
 	int err;
@@ -361,8 +370,10 @@ steme_conf_load(struct steme_conf *c, const char *path, bool required,
 		    (const char *)b.data, b.len, on_value, &l, why);
 	steme_buf_fini(&b);
 	for (size_t i = 0; i < STEME_NELEM(keys) && err == STEME_OK; i++)
-		if (keys[i].env != NULL && (e = getenv(keys[i].env)) != NULL)
-			err = set_text(&keys[i], c, e, why);
+		if (keys[i].env != NULL && (e = getenv(keys[i].env)) != NULL &&
+		    (err = set_text(&keys[i], c, e, &bad)) != STEME_OK)
+			steme_fail(why, err, "the environment's %s: %s", keys[i].env,
+			    bad.text);
 	return err == STEME_OK ? check_rules(c, why) : err;
 }
 
@@ -371,6 +382,10 @@ print_string(const char *s)
 {
 	putchar('"');
 	for (; *s != '\0'; s++) {
+		if ((unsigned char)*s < 0x20 || *s == 0x7f) {
+			printf("\\u%04x", (unsigned)(unsigned char)*s);
+			continue;
+		}
 		if (*s == '"' || *s == '\\')
 			putchar('\\');
 		putchar(*s);

@@ -72,8 +72,9 @@ struct steme_conf {
 void steme_conf_defaults(struct steme_conf *c);
 /*
  * Reads path (absent and !required: defaults), then the environment.  warn is
- * called for each unknown key and each table given twice, with its line.
- * STEME_EINVAL: syntax, type or bounds; why has file, line, key and rule.
+ * called for each unknown key, with its line.
+ * STEME_EINVAL: syntax (a table given twice is that), type or bounds; why has file (or
+ * the environment's variable), line, key and rule.
  */
 int steme_conf_load(struct steme_conf *c, const char *path, bool required,
     void (*warn)(void *arg, const char *text), void *arg, struct steme_why *why);

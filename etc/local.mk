@@ -3,6 +3,26 @@
 sysconf_stemedbdir = $(sysconfdir)/stemedb
 dist_sysconf_stemedb_DATA = %D%/api.toml
 
+# Units lie below the prefix; make unitdir=/etc/systemd/system install puts them elsewhere.
+unitdir = $(prefix)/lib/systemd/system
+nodist_unit_DATA = %D%/systemd/stemedb-api.service
+EXTRA_DIST += %D%/systemd/stemedb-api.service.in
+CLEANFILES += %D%/systemd/stemedb-api.service
+%D%/systemd/stemedb-api.service: %D%/systemd/stemedb-api.service.in Makefile
+	$(AM_V_GEN)$(MKDIR_P) %D%/systemd && \
+	    sed 's,[@]bindir[@],$(bindir),g' $(srcdir)/%D%/systemd/stemedb-api.service.in >$@-t && mv -f $@-t $@
+
+examplesdir = $(docdir)/examples
+examplesinglenodedir = $(examplesdir)/single-node
+dist_examplesinglenode_DATA = %D%/examples/single-node/api.toml
+examplethreenodesdir = $(examplesdir)/three-nodes
+dist_examplethreenodes_DATA = %D%/examples/three-nodes/api-node1.toml
+dist_examplethreenodes_DATA += %D%/examples/three-nodes/api-node2.toml
+dist_examplethreenodes_DATA += %D%/examples/three-nodes/api-node3.toml
+examplelaptopdir = $(examplesdir)/laptop
+dist_examplelaptop_DATA = %D%/examples/laptop/api.toml %D%/examples/laptop/stemedb-api.service
+dist_examples_DATA = %D%/examples/README.md %D%/logrotate .env.example
+
 EXTRA_DIST += %D%/sample/README.md %D%/sample/countries.ndjson \
 	%D%/sample/countries.js %D%/sample/readers.js %D%/sample/regenerate \
 	%D%/sample/sources.tsv %D%/sample/licenses

@@ -289,6 +289,8 @@ open_socket(struct daemon *d, struct steme_why *why)
 static int
 start(struct daemon *d, struct steme_why *why)
 {
+	/* of a systemd unit with LogsDirectory= */
+	const char *logs = getenv("LOGS_DIRECTORY");
 	char path[PATH_MAX + 32];
 	struct steme_pid other;
 	int err;
@@ -300,7 +302,8 @@ start(struct daemon *d, struct steme_why *why)
 		return err;
 	if (d->mountpoint != NULL)
 		d->watchdog = fs_watchdog_start();
-	snprintf(path, sizeof(path), "%s/storage.log", d->in.log);
+	snprintf(path, sizeof(path), "%s/storage.log", logs != NULL &&
+	    strlen(logs) < PATH_MAX && logs[0] == '/' ? logs : d->in.log);
 	if ((err = steme_log_storage_open(path)) != STEME_OK)
 		return steme_fail(why, err, "cannot write %s: %s", path,
 		    steme_strerror(err));

@@ -161,6 +161,41 @@ START_TEST(the_environment_stands_over_the_file)
 }
 END_TEST
 
+START_TEST(a_share_is_a_plain_decimal)
+{
+	static const char *const bad[] = { "5", "-1", "1.5", "\"0x1\"", "\"nan\"", "nan",
+		"\".5\"", "\"1.\"", "\"\"", "\"0.5 \"", "true" };
+	static const char *const good[] = { "0", "1", "0.999", "1e-5", "\"0.25\"" };
+	struct steme_why why = {{0}};
+	struct steme_conf c;
+	char text[64];
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		snprintf(text, sizeof(text), "[slo]\ntarget_availability = %s\n", bad[i]);
+		ck_assert_msg(load(&c, text, &why) == STEME_EINVAL, "%s", text);
+		snprintf(text, sizeof(text), "[lens]\nunknown_trust = %s\n", bad[i]);
+		ck_assert_msg(load(&c, text, &why) == STEME_EINVAL, "%s", text);
+	}
+	for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++) {
+		snprintf(text, sizeof(text), "[slo]\ntarget_availability = %s\n", good[i]);
+		ck_assert_msg(load(&c, text, &why) == STEME_OK, "%s", why.text);
+	}
+}
+END_TEST
+
+START_TEST(a_bad_variable_of_the_environment_is_named)
+{
+	struct steme_why why = {{0}};
+	struct steme_conf c;
+
+	setenv("STEMEDB_PORT", "0", 1);
+	ck_assert_int_eq(load(&c, "", &why), STEME_EINVAL);
+	ck_assert_ptr_nonnull(strstr(why.text, "STEMEDB_PORT"));
+	ck_assert_ptr_nonnull(strstr(why.text, "65535"));
+	unsetenv("STEMEDB_PORT");
+}
+END_TEST
+
 START_TEST(an_instance_has_its_paths_below_its_folder)
 {
 	struct steme_instance in;
@@ -218,6 +253,8 @@ suite(void)
 	tcase_add_test(t, every_table_of_operators_is_known);
 	tcase_add_test(t, a_certificate_without_its_key_and_a_share_over_one_are_refused);
 	tcase_add_test(t, the_environment_stands_over_the_file);
+	tcase_add_test(t, a_share_is_a_plain_decimal);
+	tcase_add_test(t, a_bad_variable_of_the_environment_is_named);
 	tcase_add_test(t, an_instance_has_its_paths_below_its_folder);
 	tcase_add_test(t, a_recorded_process_is_known_by_its_start_time);
 	suite_add_tcase(s, t);

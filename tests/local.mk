@@ -344,7 +344,7 @@ check_claim_flat_CPPFLAGS = $(CHECK_CPPFLAGS)
 check_claim_flat_LDADD = $(BASE_TEST_LIBS)
 
 CLI_TESTS = %D%/e2e/t-cli-run.sh %D%/e2e/t-cli-write.sh %D%/e2e/t-cli-import.sh
-CLI_TESTS += %D%/e2e/t-cli-journal.sh
+CLI_TESTS += %D%/e2e/t-cli-journal.sh %D%/e2e/t-cli-service.sh
 CLI_TESTS += %D%/e2e/t-cli-completion.sh %D%/man.sh %D%/e2e/t-cli-repair.sh
 dist_check_SCRIPTS += $(CLI_TESTS)
 TESTS += $(CLI_TESTS)
@@ -388,8 +388,8 @@ EXTRA_DIST += %D%/e2e/http.sh
 
 # --- layering, scripts
 
-dist_check_SCRIPTS += %D%/layering.sh %D%/data.sh
-TESTS += %D%/layering.sh %D%/data.sh
+dist_check_SCRIPTS += %D%/layering.sh %D%/data.sh %D%/conf.sh
+TESTS += %D%/layering.sh %D%/data.sh %D%/conf.sh
 EXTRA_DIST += %D%/e2e/lib.sh
 
 # --- faults
