@@ -56,6 +56,7 @@ struct api_conn {
 	_Atomic int64_t since_us;	/* start of the step, or of its window */
 	_Atomic uint64_t bytes;		/* of a body in this window */
 	uint64_t taken_before;		/* the sweeper's: bytes of answers before it */
+	char address[64];		/* of the peer, as text */
 	struct api_request *pending;	/* its headers are not complete yet */
 };
 

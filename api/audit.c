@@ -98,8 +98,9 @@ says(const char *s, size_t n, const char *word)
 {
 	size_t k = strlen(word);
 
+	/* the first letter alone, in either case, before a call */
 	for (size_t i = 0; i + k <= n; i++)
-		if (strncasecmp(s + i, word, k) == 0)
+		if ((s[i] | 0x20) == word[0] && strncasecmp(s + i, word, k) == 0)
 			return true;
 	return false;
 }

@@ -280,18 +280,17 @@ static void
 audit(struct api_request *r, enum api_class class, int64_t us)
 {
 	const struct api_note *n = &r->note;
-	char address[64];
 	struct api_audit_entry e = {
 		.kind = class == API_CLASS_ADMIN ? API_AUDIT_ADMIN :
 		    class == API_CLASS_WRITE ? API_AUDIT_WRITE : API_AUDIT_QUERY,
 		.at_us = wall(), .took_us = us, .status = r->status,
-		.method = r->method, .path = r->route->label, .address = address,
+		.method = r->method, .path = r->route->label,
+		.address = r->conn->address,
 		.who = n->who,
 		.uid = r->caller.kind == API_LOCAL ? (int64_t)r->caller.uid : -1,
 		.request = steme_str_from(r->uri),
 	};
 
-	api_address(r, address);
 	if (class == API_CLASS_ADMIN)
 		e.body = (struct steme_str){ (const char *)r->body.data, r->body.len };
 	else if (n->running.about != NULL && r->method[0] == 'P')

@@ -107,8 +107,6 @@ void api_guard_settings(struct api_guard *g);
 
 /* ---- the request log: reqlog.c ---- */
 
-/* The peer's address as text. */
-void api_address(const struct api_request *r, char out[64]);
 /* The lines of a request that was answered; us: time taken. */
 void api_reqlog(const struct api_request *r, int64_t us);
 /* "Error: TYPE: why", and for signatures the words that are searched for. */

@@ -18,6 +18,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/tcp.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,6 +34,11 @@
 #define SWEEP_MS	500
 #define DRAIN_MS	5000			/* for answers under way at the end */
 #define SEND_MS		2000			/* for the clients to take them */
+/*
+ * Of a connection, for headers both ways and what is read at once.  libmicrohttpd clears all
+ * of it after each request, so a silent connection keeps all of it, too.
+ */
+#define CONN_BYTES	(16 << 10)
 #define HOT_SHIFT	2			/* kept answers: a quarter of the cache */
 
 static int64_t
@@ -48,7 +54,8 @@ api_conn_step(struct api_conn *k, enum api_step step)
 {
 	if (k == NULL)
 		return;
-	atomic_store_explicit(&k->since_us, mono(), memory_order_relaxed);
+	atomic_store_explicit(&k->since_us, steme_mono_coarse_us(),
+	    memory_order_relaxed);
 	atomic_store_explicit(&k->bytes, 0, memory_order_relaxed);
 	atomic_store_explicit(&k->step, step, memory_order_release);
 }
@@ -59,6 +66,20 @@ api_conn_moved(struct api_conn *k, size_t n)
 {
 	if (k != NULL)
 		atomic_fetch_add_explicit(&k->bytes, n, memory_order_relaxed);
+}
+
+/* Once a connection: every request is noted with it. */
+static void
+note_address(struct api_conn *k, struct MHD_Connection *c)
+{
+	const union MHD_ConnectionInfo *i = MHD_get_connection_info(c,
+	    MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+
+	if (i == NULL || i->client_addr == NULL ||
+	    getnameinfo(i->client_addr, i->client_addr->sa_family == AF_INET ?
+	    sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6), k->address,
+	    sizeof(k->address), NULL, 0, NI_NUMERICHOST) != 0)
+		snprintf(k->address, sizeof(k->address), "unknown");
 }
 
 static void
@@ -100,6 +121,7 @@ on_connection(void *cls, struct MHD_Connection *c, void **ctx,
 		if (k == NULL)
 			return;
 		api_conn_step(k, API_WAITING_FIRST);
+		note_address(k, c);
 		pthread_mutex_lock(&a->mu);
 		conn_add_locked(a, k, c);
 		pthread_mutex_unlock(&a->mu);
@@ -327,7 +349,7 @@ add_listener(struct api *a, const char *address, uint16_t port,
 	    MHD_OPTION_NOTIFY_CONNECTION, on_connection, l,
 	    MHD_OPTION_CONNECTION_LIMIT, (unsigned)a->conf.max_connections,
 	    MHD_OPTION_CONNECTION_TIMEOUT, 120u,
-	    MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)32 << 10,
+	    MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONN_BYTES,
 	    MHD_OPTION_ARRAY, a->tls != NULL ? api_tls_options(a->tls) : no_options,
 	    MHD_OPTION_END);
 	if (l->mhd == NULL) {

@@ -358,9 +358,10 @@ made(struct steme_series *_Atomic *at, struct steme_family *f, const char *label
 static void
 observe_shard(struct api_meter *t, int shard, double s)
 {
-	char name[16];
+	char name[16] = "";
 
-	snprintf(name, sizeof(name), "%d", shard);
+	if (atomic_load(&t->shard[shard]) == NULL)
+		snprintf(name, sizeof(name), "%d", shard);
 	steme_observe(made(&t->shard[shard], t->shard_latency, name), s);
 }
 

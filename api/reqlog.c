@@ -11,11 +11,9 @@
 #include "core/clock.h"
 #include "core/log.h"
 
-#include <netdb.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #define LINES_PER_SEC	100
 
@@ -65,19 +63,6 @@ begin(unsigned n)
 	return true;
 }
 
-void
-api_address(const struct api_request *r, char out[64])
-{
-	const union MHD_ConnectionInfo *i = MHD_get_connection_info(r->c,
-	    MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-
-	if (i == NULL || i->client_addr == NULL ||
-	    getnameinfo(i->client_addr, i->client_addr->sa_family == AF_INET ?
-	    sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6), out, 64, NULL, 0,
-	    NI_NUMERICHOST) != 0)
-		snprintf(out, 64, "unknown");
-}
-
 static void
 error_line(int err, const char *why)
 {
@@ -103,14 +88,13 @@ api_reqlog(const struct api_request *r, int64_t us)
 {
 	const char *path = r->route == NULL ? "other" : r->route->label;
 	const char *who = r->note.who, *why = r->note.why;
+	const char *address = r->conn->address;
 	bool health = r->route != NULL && r->route->access == API_HEALTH;
 	bool failed = r->status >= 500 && !health;
-	char address[64];
 
 	if (!failed && !steme_log_wants(STEME_DEBUG) &&
 	    (health || why == NULL || r->status < 400))
 		return;
-	api_address(r, address);
 	if (who[0] == '\0')
 		who = address;
 	if (failed && begin(2))

@@ -19,7 +19,7 @@
 #include <strings.h>
 
 #define URI_MAX_	8192
-#define HEADERS_BYTES	16384
+#define HEADERS_BYTES	8192
 #define HEADERS_MAX	100
 #define DRAIN_BYTES	(16 << 20)	/* of a body that is refused anyway */
 

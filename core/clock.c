@@ -28,6 +28,12 @@ system_mono_us(const struct steme_clock *c)
 	return read_us(CLOCK_MONOTONIC);
 }
 
+int64_t
+steme_mono_coarse_us(void)
+{
+	return read_us(CLOCK_MONOTONIC_COARSE);
+}
+
 const struct steme_clock steme_clock_system = {
 	system_wall_us, system_mono_us
 };

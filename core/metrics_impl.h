@@ -71,7 +71,7 @@ struct steme_metrics {
 static inline int64_t
 steme_metrics_epoch(void)
 {
-	return steme_mono_us(&steme_clock_system) / STEME_WINDOW_US;
+	return steme_mono_coarse_us() / STEME_WINDOW_US;
 }
 
 static inline double
