@@ -412,14 +412,22 @@ bench_query_LDADD = $(BASE_LIBS)
 bench_files_SOURCES = %D%/bench/bench_files.c
 bench_files_LDADD = $(BASE_LIBS)
 bench_rows_SOURCES = %D%/bench/bench_rows.c
-bench_rows_LDADD = $(BASE_LIBS)
+bench_rows_LDADD = $(STORE_LIBS)
+BENCH_HTTP_TOOLS = bench_bare_http bench_conns
+EXTRA_PROGRAMS += $(BENCH_HTTP_TOOLS)
+CLEANFILES += $(BENCH_HTTP_TOOLS)
+bench_bare_http_SOURCES = %D%/bench/bench_bare_http.c
+bench_bare_http_CPPFLAGS = $(AM_CPPFLAGS) $(MHD_CFLAGS)
+bench_bare_http_LDADD = $(MHD_LIBS)
+bench_conns_SOURCES = %D%/bench/bench_conns.c
 EXTRA_DIST += %D%/bench/bench.sh %D%/bench/lib.sh %D%/bench/data.sh
 EXTRA_DIST += %D%/bench/part-write.sh %D%/bench/part-query.sh
+EXTRA_DIST += %D%/bench/part-http.sh
 EXTRA_DIST += %D%/bench/part-mount.sh %D%/bench/part-store.sh
 EXTRA_DIST += %D%/bench/claims.sql %D%/bench/insert.pgbench
 # Beside PostgreSQL, ext4 and a bare file; BENCH="import query" make bench: some parts.
 .PHONY: bench
-bench: all $(BENCH_TOOLS)
+bench: all $(BENCH_TOOLS) $(BENCH_HTTP_TOOLS)
 	@STEME_BUILD='$(abs_top_builddir)' bash '$(top_srcdir)/tests/bench/bench.sh'
 
 # --- fuzz targets

@@ -10,7 +10,7 @@ run_packages="fuse3 curl attr openssl"
 test_packages="clang libclang-rt-14-dev rsync jq python3 e2fsprogs util-linux
 procps xxd tar gzip findutils diffutils psmisc bash mandoc systemd
 chromium chromium-driver nodejs"
-bench_packages="postgresql postgresql-contrib wrk nodejs npm"
+bench_packages="postgresql postgresql-contrib wrk hey nodejs npm"
 
 say () { printf '%s\n' "$*"; }
 die () { printf '%s: %s\n' "${0##*/}" "$*" >&2; exit 1; }

@@ -2,8 +2,8 @@
 # bench.sh - StemeDB beside PostgreSQL, ext4 and a bare file, on this machine, in this run.
 #
 #   make bench                          all parts, about ten minutes
-#   BENCH="import query" make bench     some of: import write write32 query mount
-#                                       rebuild memory
+#   BENCH="import query" make bench     some of: import write write32 query http
+#                                       mount rebuild memory
 # Results: a table on stdout, and bench/bench.tsv in the build folder with the
 # commands.  doc/benchmarks.md explains them.
 set -uo pipefail
@@ -28,6 +28,7 @@ for f in "$HERE"/part-*.sh; do
 done
 
 cleanup () {
+	helpers_down
 	store_down
 	mountpoint -q "$M" && fusermount3 -uz "$M"
 	mountpoint -q "$T/ext4" && umount "$T/ext4"
@@ -38,7 +39,7 @@ trap cleanup EXIT
 trap 'exit 130' INT TERM
 
 PORT=$(free_port)
-all="import write write32 query mount rebuild memory"
+all="import write write32 query http mount rebuild memory"
 printf 'part\twhat\tunit\tours\tpeer\tratio\ttarget\tmet\tcommand\tpeer command\n' >"$OUT/bench.tsv"
 {
 	echo "date $(date -u +%Y-%m-%dT%H:%MZ)"

@@ -26,10 +26,14 @@ make_data () {
 	NCLAIMS=$(wc -l <"$DATA/mdn.ndjson")
 	NSINGLE=$((NCLAIMS < 60000 ? NCLAIMS : 60000))
 	note "bench: $(cat "$DATA/which"), $NCLAIMS"
+	head -n 10000 "$DATA/mdn.ndjson" >"$DATA/agents.in"
 	[ -s "$DATA/mdn.tsv" ] || derive tsv mdn.ndjson mdn.tsv
 	[ -s "$DATA/mdn.copy" ] || derive copy mdn.ndjson mdn.copy
 	[ -s "$DATA/single.ndjson" ] || head -n "$NSINGLE" "$DATA/mdn.ndjson" >"$DATA/single.ndjson"
 	[ -s "$DATA/single.sql" ] || derive insert single.ndjson single.sql
+	[ -s "$DATA/signed.ndjson" ] || derive signed single.ndjson signed.ndjson
+	[ -s "$DATA/batches" ] || derive batch mdn.ndjson batches
+	[ -s "$DATA/agents.ndjson" ] || derive agents agents.in agents.ndjson
 	[ -s "$DATA/concepts" ] || cut -f 1 "$DATA/mdn.tsv" | sort -u >"$DATA/concepts"
 	[ -s "$DATA/lua" ] || make_lua
 	grep -v -F '"source":null' "$DATA/mdn.ndjson" | head -n 1 >/dev/null

@@ -1,13 +1,6 @@
 # shellcheck shell=bash
 # part-query.sh - the newest claim of each predicate of a concept.
 
-http_one () { wrk_rate "http://127.0.0.1:$PORT/v1/query?concept_path=$CONCEPT"; }
-http_all () { wrk_rate -s "$DATA/lua" "http://127.0.0.1:$PORT"; }
-wrk_rate () {
-	wrk -t1 -c32 -d3s "$@" >"$T/out" 2>&1 || { cat "$T/out" >&2; die "wrk failed"; }
-	! grep -q Non-2xx "$T/out" || die "$(grep Non-2xx "$T/out")"
-	sed -n 's/^Requests.sec: *//p' "$T/out"
-}
 socket_one () { "$BUILD/bench_query" -s 2 -d 32 "$SOCK" "$CONCEPT" | cut -d ' ' -f 1; }
 socket_all () { "$BUILD/bench_query" -s 2 -d 32 -f "$DATA/concepts" "$SOCK" | cut -d ' ' -f 1; }
 socket_lone () { "$BUILD/bench_query" -s 1 -d 1 "$SOCK" "$CONCEPT" | cut -d ' ' -f 2; }
@@ -15,10 +8,10 @@ pg_one () { pgbench_tps -M prepared -c 32 -j 1 -T 3 -f "$T/one.pgbench"; }
 pg_all () { pgbench_tps -M prepared -c 32 -j 1 -T 3 -f "$T/all.pgbench"; }
 pg_lone () { calc "1e6 / $(pgbench_tps -M prepared -c 1 -j 1 -T 2 -f "$T/one.pgbench")"; }
 
-part_query () {
-	local n what='SELECT DISTINCT ON (predicate) ... ORDER BY predicate, time DESC'
-	command -v wrk >/dev/null || die "wrk is missing: apt-get install wrk"
-	store_with_claims --no-mount
+# pg_questions: the same question to PostgreSQL, about one concept and about any; sets $n
+# (concepts) and $what.
+pg_questions () {
+	what='SELECT DISTINCT ON (predicate) ... ORDER BY predicate, time DESC'
 	pg_with_claims
 	n=$(wc -l <"$DATA/concepts")
 	echo "SELECT DISTINCT ON (predicate) * FROM claims WHERE concept = '$CONCEPT' ORDER BY predicate, time DESC;" >"$T/one.pgbench"
@@ -29,12 +22,12 @@ part_query () {
 		echo "\\set n random(1, $n)"
 		echo "SELECT DISTINCT ON (predicate) * FROM claims WHERE concept = (SELECT concept FROM names WHERE n = :n) ORDER BY predicate, time DESC;"
 	} >"$T/all.pgbench"
-	in_turn "$ROUNDS" http_one pg_one
-	row "recency of one concept over HTTP; pgbench -c 32" answers/s "$ours" "$peer" ">= 1" \
-	    "wrk -t1 -c32 -d3s http://127.0.0.1:P/v1/query?concept_path=$CONCEPT" "pgbench -n -M prepared -c 32 -j 1 -T 3: $what"
-	in_turn "$ROUNDS" http_all pg_all
-	row "recency of $n concepts in turn over HTTP; pgbench" answers/s "$ours" "$peer" ">= 1" \
-	    "wrk -t1 -c32 -d3s -s concepts.lua" "the same, concept = (SELECT concept FROM names WHERE n = random)"
+}
+
+part_query () {
+	local n what	# pg_questions sets both
+	store_with_claims --no-mount
+	pg_questions
 	in_turn "$ROUNDS" socket_one pg_one
 	row "recency of one concept, socket, 32 in flight; pgbench" answers/s "$ours" "$peer" "" \
 	    "bench_query -d 32 D/run/control.sock $CONCEPT" "as above"
