@@ -43,12 +43,14 @@ int steme_store_verify(struct steme_store *s, const struct steme_check_opts *o,
     struct steme_check_report *rep, struct steme_why *why);
 
 /*
- * Makes kv_dir anew from wal_dir (and more_wal_dirs) with nobody running.
- * STEME_EBUSY: a daemon holds the log.  STEME_EEXIST: kv_dir is not empty.
- * STEME_EGAP without accept_gaps: less would be built than the index held.
- * Files get the owner of wal_dir.  *next_lsn, *counts: what was built.
+ * Makes the index in kv_dir anew from wal_dir (and more_wal_dirs) with nobody running.
+ * replace: one that is there stays in its place, and closed, until the new one, built in
+ * kv_dir.new, is whole; without, kv_dir must be absent or empty: STEME_EEXIST.
+ * STEME_EBUSY: another process holds the log or the index.  STEME_EGAP without
+ * accept_gaps: the log is not whole, or gives less than the old index holds.
+ * Files get the owner of wal_dir.  *result: what was built, in *us microseconds.
  */
-int steme_rebuild_offline(const struct steme_store_opts *o,
+int steme_rebuild_offline(const struct steme_store_opts *o, bool replace,
     struct steme_applied *result, uint64_t *us, struct steme_why *why);
 
 #endif

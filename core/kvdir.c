@@ -105,6 +105,9 @@ steme_kv_swap(struct steme_store *s, struct steme_gen *old, struct steme_why *wh
 	} else {
 		/* no exchange on this file system: crash between these: steme_kv_heal() */
 		snprintf(aside, sizeof(aside), "%s.old", s->kv_dir);
+		/* one that a crash after the second rename left behind */
+		if (exists(s->kv_dir) && (err = steme_kv_remove(aside, why)) != STEME_OK)
+			return err;
 		if ((exists(s->kv_dir) && rename(s->kv_dir, aside) != 0) ||
 		    rename(fresh, s->kv_dir) != 0)
 			err = steme_err_from_errno(errno);

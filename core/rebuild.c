@@ -167,7 +167,7 @@ steme_rebuild_scan(struct steme_store *s, struct steme_index *ix,
 	s->apply.at = end;
 	if (f.has_genesis)
 		s->genesis = f.genesis;
-	s->has_genesis = f.has_genesis;
+	s->has_genesis |= f.has_genesis;
 	s->replayed_records = f.records;
 out:
 	steme_feed_fini(&f);
@@ -274,8 +274,19 @@ lock_log(struct steme_store *s, struct steme_segments **out, struct steme_why *w
 }
 
 static int
+less_than_before(const struct steme_counts *now, const struct steme_counts *before,
+    struct steme_why *why)
+{
+	return steme_fail(why, STEME_EGAP, "the log gives %" PRIu64 " objects, the index "
+	    "holds %" PRIu64 ": part of the log is missing; the index stays as it is",
+	    now->objects, before->objects);
+}
+
+/* The index in dir, or the borrowed one, from the log. */
+static int
 rebuild_into(struct steme_store *s, const struct steme_store_opts *o,
-    struct steme_applied *result, uint64_t *us, struct steme_why *why)
+    const char *dir, struct steme_applied *result, uint64_t *us,
+    struct steme_why *why)
 {
 	int64_t start = steme_mono_us(s->clock);
 	struct steme_applied at;
@@ -283,7 +294,7 @@ rebuild_into(struct steme_store *s, const struct steme_store_opts *o,
 	int err;
 
 	err = o->index != NULL ? steme_gen_borrow(&s->gen, o->index) :
-	    steme_gen_open(&s->gen, s, s->kv_dir, why);
+	    steme_gen_open(&s->gen, s, dir, why);
 	if (err != STEME_OK)
 		return err;
 	ix = s->gen->ix;
@@ -303,9 +314,60 @@ rebuild_into(struct steme_store *s, const struct steme_store_opts *o,
 	return STEME_OK;
 }
 
+/*
+ * Beside the index in kv_dir.  That one is only asked what it holds and closed again: open,
+ * LevelDB would go on merging it in the one thread that the new one needs.
+ */
+static int
+rebuild_beside(struct steme_store *s, const struct steme_store_opts *o,
+    struct steme_applied *result, uint64_t *us, struct steme_why *why)
+{
+	struct steme_applied old;
+	char fresh[PATH_MAX];
+	int err;
+
+	steme_kv_new_path(s, fresh);
+	if ((err = steme_standing_of_old(s, &old, why)) != STEME_OK ||
+	    (err = steme_kv_remove(fresh, why)) != STEME_OK)
+		return err;
+	err = rebuild_into(s, o, fresh, result, us, why);
+	if (err == STEME_OK && !s->accept_gaps &&
+	    (result->counts.objects < old.counts.objects ||
+	    result->next_lsn < old.next_lsn))
+		err = less_than_before(&result->counts, &old.counts, why);
+	/* closed, so that its files are complete and can be given away */
+	if (s->gen != NULL)
+		steme_gen_put(s->gen);
+	s->gen = NULL;
+	if (err == STEME_OK)
+		err = steme_give_to_owner(s->wal_dir, fresh, why);
+	/* crash until here: the old index is in its place, and right */
+	if (err == STEME_OK)
+		return steme_kv_swap(s, NULL, why);
+	steme_kv_remove(fresh, NULL);
+	return err;
+}
+
+static int
+rebuild_alone(struct steme_store *s, const struct steme_store_opts *o,
+    struct steme_applied *result, uint64_t *us, struct steme_why *why)
+{
+	int err = rebuild_into(s, o, s->kv_dir, result, us, why);
+
+	if (s->gen != NULL)
+		steme_gen_put(s->gen);
+	s->gen = NULL;
+	if (o->index != NULL)
+		return err;
+	/* half an index must not be taken for one */
+	if (err != STEME_OK)
+		steme_kv_remove(s->kv_dir, NULL);
+	return err != STEME_OK ? err : steme_give_to_owner(s->wal_dir, s->kv_dir, why);
+}
+
 int
-steme_rebuild_offline(const struct steme_store_opts *o, struct steme_applied *result,
-    uint64_t *us, struct steme_why *why)
+steme_rebuild_offline(const struct steme_store_opts *o, bool replace,
+    struct steme_applied *result, uint64_t *us, struct steme_why *why)
 {
 	struct steme_segments *locked = NULL;
 	struct steme_store *s = NULL;
@@ -317,17 +379,14 @@ steme_rebuild_offline(const struct steme_store_opts *o, struct steme_applied *re
 		return steme_fail(why, err, "out of memory");
 	if ((err = lock_log(s, &locked, why)) != STEME_OK)
 		goto out;
-	if (o->index == NULL && (err = check_empty(s->kv_dir, why)) != STEME_OK)
-		goto out;
-	err = rebuild_into(s, o, result, us, why);
-	if (s->gen != NULL)
-		steme_gen_put(s->gen);
-	s->gen = NULL;
-	/* half an index must not be taken for one */
-	if (err != STEME_OK && o->index == NULL)
-		steme_kv_remove(s->kv_dir, NULL);
-	if (err == STEME_OK && o->index == NULL)
-		err = steme_give_to_owner(s->wal_dir, s->kv_dir, why);
+	if (o->index == NULL) {
+		steme_kv_heal(s);
+		err = check_empty(s->kv_dir, why);
+	}
+	if (err == STEME_OK)
+		err = rebuild_alone(s, o, result, us, why);
+	else if (err == STEME_EEXIST && replace)
+		err = rebuild_beside(s, o, result, us, why);
 out:
 	steme_segments_close(locked);
 	steme_store_free(s);
@@ -426,10 +485,7 @@ online_swap(struct steme_store *s, struct online *on, int64_t start,
 		return err;
 	if ((at.counts.objects < s->apply.at.counts.objects ||
 	    at.next_lsn != s->apply.at.next_lsn) && !s->accept_gaps)
-		return steme_fail(why, STEME_EGAP, "the log gives %" PRIu64
-		    " objects, the index holds %" PRIu64 ": part of the log is "
-		    "missing; the index stays as it is", at.counts.objects,
-		    s->apply.at.counts.objects);
+		return less_than_before(&at.counts, &s->apply.at.counts, why);
 	at.segment = end.segment;
 	at.offset = end.offset;
 	at.hlc = s->apply.at.hlc;

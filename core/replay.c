@@ -253,10 +253,13 @@ busy(struct steme_store *s, const struct steme_why *what, struct steme_why *why)
 	return STEME_EBUSY;
 }
 
-/* The folder of the index, if it can be used; else *st says why not and *out is NULL. */
+/*
+ * The folder of the index, if it can be used; else *st says why not and *out is NULL.
+ * locked: the log's lock is held here, so it knows nobody else.
+ */
 static int
-open_present(struct steme_store *s, struct standing *st, struct steme_gen **out,
-    struct steme_why *why)
+open_present(struct steme_store *s, bool locked, struct standing *st,
+    struct steme_gen **out, struct steme_why *why)
 {
 	struct steme_why what = { "" };
 	struct steme_gen *g = NULL;
@@ -282,7 +285,7 @@ open_present(struct steme_store *s, struct standing *st, struct steme_gen **out,
 		standing_none(st, "it is damaged");
 		return STEME_OK;
 	}
-	if (err == STEME_EBUSY)
+	if (err == STEME_EBUSY && !locked)
 		return busy(s, &what, why);
 	if (err != STEME_OK)
 		return steme_fail(why, err, "the index in %s cannot be opened: %s",
@@ -309,7 +312,7 @@ open_index(struct steme_store *s, const struct steme_store_opts *o,
 	s->fresh_kv = false;
 	if (force != NULL)
 		standing_none(st, force);
-	else if ((err = open_present(s, st, &s->gen, why)) != STEME_OK ||
+	else if ((err = open_present(s, false, st, &s->gen, why)) != STEME_OK ||
 	    s->gen != NULL)
 		return err;
 	steme_kv_new_path(s, fresh);
@@ -321,6 +324,20 @@ open_index(struct steme_store *s, const struct steme_store_opts *o,
 
 /* ---- log and index together ---- */
 
+/* The genesis that ix keeps. */
+static int
+kept_genesis(struct steme_store *s, struct steme_index *ix)
+{
+	uint8_t *val;
+	size_t len;
+	int err = steme_meta_get(ix, "genesis", &val, &len);
+
+	if (err == STEME_OK)
+		err = steme_genesis_decode(&s->genesis, val, len);
+	free(val);
+	return err;
+}
+
 /*
  * The genesis of a log that was there: told by the log, or kept by the index.  With
  * neither (its first segment is gone) only accept_gaps makes do with a new one.
@@ -329,19 +346,11 @@ static int
 find_genesis(struct steme_store *s, const struct steme_feed *f,
     const struct steme_id *operator_, struct steme_why *why)
 {
-	uint8_t *val;
-	size_t len;
-	int err;
-
 	if (f->has_genesis) {
 		s->genesis = f->genesis;
 		return STEME_OK;
 	}
-	err = steme_meta_get(s->gen->ix, "genesis", &val, &len);
-	if (err == STEME_OK)
-		err = steme_genesis_decode(&s->genesis, val, len);
-	free(val);
-	if (err == STEME_OK)
+	if (kept_genesis(s, s->gen->ix) == STEME_OK)
 		return STEME_OK;
 	if (!s->accept_gaps)
 		return steme_fail(why, STEME_EGAP, "the log's first record, which says "
@@ -361,6 +370,23 @@ steme_new_genesis(struct steme_store *s, const struct steme_id *operator_,
 	s->genesis.node = node;
 	s->genesis.operator_ = *operator_;
 	s->genesis.time_us = steme_wall_us(s->clock);
+}
+
+int
+steme_standing_of_old(struct steme_store *s, struct steme_applied *at,
+    struct steme_why *why)
+{
+	struct steme_gen *g = NULL;
+	struct standing st;
+	int err;
+
+	memset(at, 0, sizeof(*at));
+	if ((err = open_present(s, true, &st, &g, why)) != STEME_OK || g == NULL)
+		return err;
+	*at = st.at;
+	s->has_genesis = kept_genesis(s, g->ix) == STEME_OK;
+	steme_gen_put(g);
+	return STEME_OK;
 }
 
 static int

@@ -309,5 +309,11 @@ void steme_log_index_done(const struct steme_counts *c, bool full, uint64_t reco
 /* Index, log, replay, genesis: everything of open that reads the disk. */
 int steme_recover(struct steme_store *s, const struct steme_store_opts *o,
     struct steme_why *why);
+/*
+ * How far the index in kv_dir is and what it holds, all 0 if it cannot be used; it is closed
+ * again.  A genesis that it keeps goes to s.  The caller holds the log's lock.
+ */
+int steme_standing_of_old(struct steme_store *s, struct steme_applied *at,
+    struct steme_why *why);
 
 #endif

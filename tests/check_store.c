@@ -1027,13 +1027,13 @@ START_TEST(an_offline_rebuild_gives_the_same_index)
 	s = reopen(s);
 	fill(s, 200, "one");
 	steme_store_stats(s, &a);
-	ck_assert_int_eq(steme_rebuild_offline(&P.o, &at, &us, &why), STEME_EBUSY);
+	ck_assert_int_eq(steme_rebuild_offline(&P.o, false, &at, &us, &why), STEME_EBUSY);
 	ck_assert_str_ne(why.text, "");
 	steme_store_close(s);
-	ck_assert_int_eq(steme_rebuild_offline(&P.o, &at, &us, &why), STEME_EEXIST);
+	ck_assert_int_eq(steme_rebuild_offline(&P.o, false, &at, &us, &why), STEME_EEXIST);
 	snprintf(old, sizeof(old), "%s.away", P.kv);
 	ck_assert_int_eq(rename(P.kv, old), 0);
-	ck_assert_msg(steme_rebuild_offline(&P.o, &at, &us, &why) == STEME_OK, "%s",
+	ck_assert_msg(steme_rebuild_offline(&P.o, false, &at, &us, &why) == STEME_OK, "%s",
 	    why.text);
 	ck_assert_uint_eq(at.next_lsn, a.lsn + 1);
 	ck_assert_mem_eq(&at.counts, &a.counts, sizeof(a.counts));
@@ -1078,12 +1078,12 @@ START_TEST(less_than_the_index_held_is_not_built_silently)
 	/* offline */
 	snprintf(old, sizeof(old), "%s.away", P.kv);
 	ck_assert_int_eq(rename(P.kv, old), 0);
-	ck_assert_int_eq(steme_rebuild_offline(&P.o, &at, &us, &why), STEME_EGAP);
+	ck_assert_int_eq(steme_rebuild_offline(&P.o, false, &at, &us, &why), STEME_EGAP);
 	ck_assert_int_eq(steme_store_open(&s, &P.o, &why), STEME_EGAP);
 	ck_assert_str_ne(why.text, "");
 	P.o.accept_gaps = true;
 	rmdir(P.kv);
-	ck_assert_msg(steme_rebuild_offline(&P.o, &at, &us, &why) == STEME_OK, "%s",
+	ck_assert_msg(steme_rebuild_offline(&P.o, false, &at, &us, &why) == STEME_OK, "%s",
 	    why.text);
 	ck_assert_uint_lt(at.counts.objects, a.counts.objects);
 	P.o.accept_gaps = false;

@@ -349,7 +349,7 @@ rebuild(const struct steme_store_opts *o, double puts_each)
 
 	nftw(kv, rm_one, 16, FTW_DEPTH | FTW_PHYS);
 	took = seconds();
-	check(steme_rebuild_offline(o, &at, &us, &why), "rebuild", &why);
+	check(steme_rebuild_offline(o, false, &at, &us, &why), "rebuild", &why);
 	took = seconds() - took;
 	used = cpu() - used;
 	printf("%-34s %8.0f puts/s, %.0f records/s (%.2f s; CPU %.2f s)\n",
