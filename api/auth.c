@@ -106,8 +106,10 @@ token_of(const struct api_request *r)
 	    "Authorization");
 	size_t n;
 
-	if (v != NULL && strncasecmp(v, "Bearer ", 7) == 0)
-		v += 7 + strspn(v + 7, " ");
+	/* blanks at the end are gone: of `Bearer` and an empty variable the word is left */
+	if (v != NULL && strncasecmp(v, "Bearer", 6) == 0 &&
+	    (v[6] == ' ' || v[6] == '\0'))
+		v += 6 + strspn(v + 6, " ");
 	else
 		v = MHD_lookup_connection_value(r->c, MHD_HEADER_KIND, "X-API-Key");
 	if (v == NULL)

@@ -158,7 +158,8 @@ take_member(struct steme_apikey *k, const char *name, struct json_object *v,
 		return STEME_OK;
 	}
 	if (strcmp(name, "role") == 0) {
-		k->role = s.p == NULL ? STEME_ROLE_NONE : steme_apikey_role(s.p);
+		k->role = s.p == NULL || strlen(s.p) != s.n ? STEME_ROLE_NONE :
+		    steme_apikey_role(s.p);
 		return k->role != STEME_ROLE_NONE ? STEME_OK : steme_fail(why,
 		    STEME_EINVAL, "role: must be reader, writer or admin");
 	}

@@ -56,6 +56,10 @@ api_concepts(struct api_request *r)
 	if (err == STEME_OK)
 		err = api_arg_limit(&a[LIMIT], &m.limit, &why);
 	m.text = a[prefix ? PREFIX : PARENT].value;
+	if (err == STEME_OK && m.text.n > STEME_CONCEPT_MAX)
+		err = steme_fail(&why, STEME_ETOOBIG, "parameter %s has %zu bytes: a "
+		    "concept path has at most %d", prefix ? "prefix" : "parent",
+		    m.text.n, STEME_CONCEPT_MAX);
 	if (prefix)
 		m.after = a[CURSOR].value;
 	else if (err == STEME_OK)
@@ -167,6 +171,7 @@ static int
 set_side(struct steme_query *q, const struct api_arg *a, size_t n, bool second,
     struct steme_why *why)
 {
+	struct steme_why w = { "" };
 	int err = STEME_OK;
 
 	for (size_t i = 0; i < n && err == STEME_OK; i++) {
@@ -174,7 +179,10 @@ set_side(struct steme_query *q, const struct api_arg *a, size_t n, bool second,
 
 		name.n -= second;
 		if (a[i].value.p != NULL)
-			err = steme_query_set(q, name, a[i].value, why);
+			err = steme_query_set(q, name, a[i].value, &w);
+		if (err != STEME_OK)
+			err = steme_fail(why, err, "parameter %s: %s", a[i].name,
+			    w.text);
 	}
 	return err;
 }

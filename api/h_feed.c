@@ -155,7 +155,7 @@ api_feed(struct api_request *r)
 	if (last != NULL && *last != '\0')
 		a[2].value = steme_str_from(last);
 	else
-		a[2].value = a[0].value;
+		a[2] = a[0];
 	q->resumes = a[2].value.p != NULL;
 	if (err == STEME_OK)
 		err = api_arg_u64(&a[2], &q->after, &why);

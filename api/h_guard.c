@@ -7,6 +7,7 @@
  * programs see it.  A request may change several, one after the other.
  */
 #include "config.h"
+#include "api/browse.h"
 #include "api/guard.h"
 #include "api/settings.h"
 #include "core/clock.h"
@@ -15,7 +16,6 @@
 #include "core/timefmt.h"
 #include "core/util.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <json-c/json.h>
 #include <stdio.h>
@@ -28,8 +28,6 @@
 #define PER_MIN		"max_requests_per_min"
 #define RATE_MAX	1000000000
 #define REASON_MAX	200
-#define AUDIT_PAGE	100
-#define AUDIT_MAX	10000
 
 /* Settings to be changed, one after the other. */
 struct change {
@@ -411,6 +409,20 @@ reply_breaker(struct api_request *r)
 }
 
 static int
+take_reason(char reason[REASON_MAX + 1], struct json_object *v, struct steme_why *why)
+{
+	const char *s = json_object_get_string(v);
+	size_t n = json_object_is_type(v, json_type_string) ?
+	    (size_t)json_object_get_string_len(v) : SIZE_MAX;
+
+	if (n > REASON_MAX || strlen(s) != n)
+		return steme_fail(why, STEME_EINVAL, "reason must be a string of at most "
+		    "%d bytes, without NUL", REASON_MAX);
+	memcpy(reason, s, n + 1);
+	return STEME_OK;
+}
+
+static int
 take_breaker(struct api_request *r, struct plan *p, char reason[REASON_MAX + 1],
     struct steme_why *why)
 {
@@ -425,13 +437,8 @@ take_breaker(struct api_request *r, struct plan *p, char reason[REASON_MAX + 1],
 				err = steme_fail(why, STEME_EINVAL, "unknown member "
 				    "'%.64s': agent_id%s", key, p->tripped ?
 				    " and reason are taken" : " is taken");
-			else if (!json_object_is_type(v, json_type_string) ||
-			    json_object_get_string_len(v) > REASON_MAX)
-				err = steme_fail(why, STEME_EINVAL, "reason must be a "
-				    "string of at most %d bytes", REASON_MAX);
 			else
-				snprintf(reason, REASON_MAX + 1, "%s",
-				    json_object_get_string(v));
+				err = take_reason(reason, v, why);
 			if (err != STEME_OK)
 				break;
 		}
@@ -492,70 +499,59 @@ api_slow_queries_get(struct api_request *r)
 	steme_buf_fini(&b);
 }
 
-struct audit_args {
-	struct api_audit_filter f;
-	int err;
-	struct steme_why why;
-};
-
+/* NULL: not given. */
 static int
-take_number(const char *key, const char *value, uint64_t high, uint64_t *out,
-    struct steme_why *why)
+filter_text(const struct api_arg *a, const char **out, struct steme_why *why)
 {
-	char *end;
-
-	errno = 0;
-	*out = strtoull(value, &end, 10);
-	if (value[0] < '0' || value[0] > '9' || *end != '\0' || errno != 0 ||
-	    *out < 1 || *out > high)
-		return steme_fail(why, STEME_EINVAL, "%s must be a whole number from 1 "
-		    "to %" PRIu64, key, high);
+	*out = a->value.p;
+	if (a->value.p != NULL && strlen(a->value.p) != a->value.n)
+		return steme_fail(why, STEME_EINVAL, "parameter %s holds NUL", a->name);
 	return STEME_OK;
 }
 
-static enum MHD_Result
-on_audit_arg(void *cls, enum MHD_ValueKind kind, const char *key, const char *value)
+static int
+take_filter(struct api_audit_filter *f, struct api_request *r, struct steme_why *why)
 {
-	struct audit_args *a = cls;
+	enum { LIMIT, CURSOR, AGENT, PATH, KIND, N };
+	struct api_arg a[N] = { [LIMIT] = { .name = "limit" },
+	    [CURSOR] = { .name = "cursor" }, [AGENT] = { .name = "agent_id" },
+	    [PATH] = { .name = "path" }, [KIND] = { .name = "kind" } };
 	enum api_audit_kind k;
-	uint64_t n;
+	const char *kind;
+	int err = api_args(r, a, N, why);
 
-	(void)kind;
-	if (value == NULL)
-		value = "";
-	if (strcmp(key, "agent_id") == 0) {
-		a->f.who = value;
-	} else if (strcmp(key, "path") == 0) {
-		a->f.path = value;
-	} else if (strcmp(key, "kind") == 0) {
-		if (!api_audit_kind_parse(&k, value))
-			a->err = steme_fail(&a->why, STEME_EINVAL, "kind must be query, "
-			    "write or admin");
-		a->f.kind = (int)k;
-	} else if (strcmp(key, "limit") == 0) {
-		a->err = take_number(key, value, AUDIT_MAX, &n, &a->why);
-		a->f.limit = (unsigned)n;
-	} else if (strcmp(key, "cursor") == 0) {
-		a->err = take_number(key, value, INT64_MAX, &a->f.before, &a->why);
-	} else {
-		a->err = steme_fail(&a->why, STEME_EINVAL, "unknown parameter '%.64s': "
-		    "there are limit, cursor, agent_id, path, kind", key);
-	}
-	return a->err == STEME_OK ? MHD_YES : MHD_NO;
+	if (err == STEME_OK)
+		err = api_arg_limit(&a[LIMIT], &f->limit, why);
+	if (err == STEME_OK)
+		err = api_arg_u64(&a[CURSOR], &f->before, why);
+	if (err == STEME_OK)
+		err = filter_text(&a[AGENT], &f->who, why);
+	if (err == STEME_OK)
+		err = filter_text(&a[PATH], &f->path, why);
+	if (err == STEME_OK)
+		err = filter_text(&a[KIND], &kind, why);
+	if (err != STEME_OK || kind == NULL)
+		return err;
+	if (!api_audit_kind_parse(&k, kind))
+		return steme_fail(why, STEME_EINVAL, "parameter kind: must be query, "
+		    "write or admin");
+	f->kind = (int)k;
+	return STEME_OK;
 }
 
 void
 api_audit_get(struct api_request *r)
 {
-	struct audit_args a = { .f = { .kind = -1, .limit = AUDIT_PAGE } };
+	struct api_audit_filter f = { .kind = -1 };
+	struct steme_why why = { "" };
 	struct steme_buf b = { 0 };
+	int err;
 
-	MHD_get_connection_values(r->c, MHD_GET_ARGUMENT_KIND, on_audit_arg, &a);
-	if (a.err != STEME_OK) {
-		api_problem_err(r, a.err, a.why.text);
+	if ((err = take_filter(&f, r, &why)) != STEME_OK) {
+		api_problem_err(r, err, why.text);
 		return;
 	}
-	api_audit_write(r->api->guard->audit, &a.f, &b);
+	api_audit_write(r->api->guard->audit, &f, &b);
 	api_reply_buf(r, 200, API_JSON, &b);
 	steme_buf_fini(&b);
 }

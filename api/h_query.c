@@ -45,22 +45,17 @@ note_seen(struct params *p, struct steme_str name)
 	    (int)STEME_MIN(name.n, 64), name.p);
 }
 
-static void
-set_param(struct params *p, struct steme_str name, struct steme_str value)
-{
-	if (p->err == STEME_OK && (p->err = note_seen(p, name)) == STEME_OK)
-		p->err = steme_query_set(p->q, name, value, &p->why);
-}
-
 static enum MHD_Result
 on_arg(void *cls, enum MHD_ValueKind kind, const char *key, size_t nkey,
     const char *value, size_t nvalue)
 {
+	struct steme_str name = { key, nkey };
 	struct params *p = cls;
 
 	(void)kind;
-	set_param(p, (struct steme_str){ key, nkey },
-	    (struct steme_str){ value == NULL ? "" : value, nvalue });
+	if ((p->err = note_seen(p, name)) == STEME_OK)
+		p->err = steme_query_set(p->q, name, (struct steme_str){
+		    value == NULL ? "" : value, nvalue }, &p->why);
 	return p->err == STEME_OK ? MHD_YES : MHD_NO;
 }
 
@@ -162,9 +157,12 @@ body_params(struct params *p)
 
 		if (v == NULL || p->err != STEME_OK)
 			continue;	/* null: as if absent */
-		p->err = member_text(p, b, key, v, &number, &value);
+		p->err = note_seen(p, steme_str_from(key));
 		if (p->err == STEME_OK)
-			set_param(p, steme_str_from(key), value);
+			p->err = member_text(p, b, key, v, &number, &value);
+		if (p->err == STEME_OK)
+			p->err = steme_query_set(p->q, steme_str_from(key), value,
+			    &p->why);
 	}
 }
 
@@ -226,6 +224,9 @@ ask_query(struct api_request *r, enum steme_msg type, int lens)
 	    (post || type == STEME_MSG_HISTORY))
 		p.err = steme_fail(&p.why, STEME_EINVAL, "concept_path%s is needed",
 		    type == STEME_MSG_HISTORY ? "" : " or prefix");
+	if (p.err == STEME_OK && q.concept.p != NULL && q.prefix.p != NULL)
+		p.err = steme_fail(&p.why, STEME_EINVAL, "concept_path asks about one "
+		    "concept, prefix about all at or below it: give one of them");
 	if (p.err == STEME_OK && lens >= 0 && (int)q.lens != lens)
 		p.err = steme_fail(&p.why, STEME_EINVAL, "%.*s answers by the lens %s: "
 		    "for others ask /v1/query", STEME_STR(r->path),
