@@ -384,6 +384,9 @@ EXTRA_DIST += %D%/hostile/run.py %D%/hostile/raw.py %D%/hostile/bodies.tsv
 EXTRA_DIST += %D%/hostile/headers.tsv %D%/hostile/params.tsv
 API_TESTS += %D%/e2e/t-api-admin.sh %D%/e2e/t-api-openapi.sh
 EXTRA_DIST += %D%/e2e/openapi.py
+# the operators' commands, as they stand in their runbooks
+API_TESTS += %D%/runbooks.sh
+EXTRA_DIST += %D%/runbooks-list.sh
 EXTRA_DIST += %D%/e2e/wire.py
 
 API_TESTS += %D%/e2e/t-clients.sh

@@ -8,7 +8,7 @@ libleveldb-dev libjson-c-dev libmicrohttpd-dev libsodium-dev libtomlplusplus-dev
 zlib1g-dev libsystemd-dev libgnutls28-dev check"
 run_packages="fuse3 curl attr openssl"
 test_packages="clang libclang-rt-14-dev rsync jq python3 e2fsprogs util-linux
-procps xxd tar gzip findutils diffutils psmisc bash mandoc systemd
+procps iproute2 hey xxd tar gzip findutils diffutils psmisc bash mandoc systemd
 chromium chromium-driver nodejs"
 bench_packages="postgresql postgresql-contrib wrk hey nodejs npm"
 
