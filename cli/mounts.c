@@ -103,6 +103,7 @@ enum mount_state
 mount_look(const char *path, int wait_ms, char *type)
 {
 	char buf[64], real[PATH_MAX], parent[PATH_MAX], *slash;
+	enum mount_state state;
 
 	/* links on the way are the kernel's business; the last part may be dead */
 	snprintf(parent, sizeof(parent), "%s", path);
@@ -123,7 +124,11 @@ mount_look(const char *path, int wait_ms, char *type)
 		return MOUNT_NONE;
 	if (strcmp(type, "fuse.stemefs") != 0)
 		return MOUNT_FOREIGN;
-	return probe(path, wait_ms);
+	state = probe(path, wait_ms);
+	/* its watchdog may have unmounted it while it was looked at */
+	if (state == MOUNT_FOREIGN && !find(path, type))
+		return MOUNT_NONE;
+	return state;
 }
 
 /* fusermount3 has the right where we have not.  True if it succeeded. */
