@@ -92,6 +92,22 @@ count_connections(void *arg)
 	steme_set(a->feeds, api_watch_feeds(a->watch));
 }
 
+/* [slo], for the alerts that are measured by it. */
+static void
+make_slo_metrics(struct api *a)
+{
+	struct steme_metrics *m = a->metrics;
+
+	steme_set(steme_series0(steme_family(m, STEME_GAUGE,
+	    "stemedb_slo_target_availability", "Share of requests to be answered "
+	    "without a 5xx ([slo] target_availability).", NULL)),
+	    strtod(a->conf.target_availability, NULL));
+	steme_set(steme_series0(steme_family(m, STEME_GAUGE,
+	    "stemedb_slo_error_budget_burn_rate_alert", "Share of a month's error "
+	    "budget that a day may use ([slo] error_budget_burn_rate_alert).", NULL)),
+	    strtod(a->conf.burn_rate_alert, NULL));
+}
+
 static void
 make_metrics(struct api *a)
 {
@@ -102,6 +118,7 @@ make_metrics(struct api *a)
 	    "1 while the daemon answers.", NULL));
 	steme_set(steme_series(steme_family(m, STEME_GAUGE, "stemedb_build_info",
 	    "Always 1; the version is the label.", "version"), PACKAGE_VERSION), 1);
+	make_slo_metrics(a);
 	a->hot_hits = steme_series0(steme_family(m, STEME_COUNTER,
 	    "stemedb_http_hot_hits_total",
 	    "Answers given again without asking the daemon.", NULL));
