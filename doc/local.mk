@@ -15,3 +15,4 @@ EXTRA_DIST += %D%/testing.md %D%/wal-format.md
 EXTRA_DIST += %D%/benchmarks.md
 EXTRA_DIST += %D%/page.md %D%/screenshots
 EXTRA_DIST += %D%/clients.md
+EXTRA_DIST += %D%/monitoring.md

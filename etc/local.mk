@@ -29,3 +29,21 @@ EXTRA_DIST += %D%/sample/README.md %D%/sample/countries.ndjson \
 EXTRA_DIST += %D%/data/README.md %D%/data/caniuse-mdn.tsv %D%/data/caniuse.js \
 	%D%/data/fetch.sh %D%/data/load-caniuse %D%/data/load-mdn \
 	%D%/data/mdn.js %D%/data/web.js
+
+# Monitoring: rules, dashboards, examples; the units are copied by hand.
+monitoringdir = $(pkgdatadir)/monitoring
+dist_monitoring_DATA = %D%/monitoring/prometheus.yml \
+	%D%/monitoring/alertmanager.yml \
+	%D%/monitoring/stemedb-disk-metrics.service \
+	%D%/monitoring/stemedb-disk-metrics.timer
+rulesdir = $(monitoringdir)/rules
+dist_rules_DATA = %D%/monitoring/rules/api.yml %D%/monitoring/rules/performance.yml \
+	%D%/monitoring/rules/recording.yml %D%/monitoring/rules/replication.yml \
+	%D%/monitoring/rules/storage.yml %D%/monitoring/rules/wal.yml
+dashboardsdir = $(monitoringdir)/dashboards
+dist_dashboards_DATA = %D%/monitoring/dashboards/stemedb-api.json \
+	%D%/monitoring/dashboards/stemedb-cluster.json \
+	%D%/monitoring/dashboards/stemedb-queries.json \
+	%D%/monitoring/dashboards/stemedb-storage.json \
+	%D%/monitoring/dashboards/stemedb-wal.json
+dist_pkglibexec_SCRIPTS = %D%/monitoring/stemedb-disk-metrics

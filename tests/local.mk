@@ -396,6 +396,14 @@ TESTS += $(API_TESTS)
 EXTRA_DIST += %D%/e2e/http.sh
 
 
+# --- monitoring
+
+dist_check_SCRIPTS += %D%/monitoring.sh %D%/e2e/t-monitoring-live.sh
+TESTS += %D%/monitoring.sh %D%/e2e/t-monitoring-live.sh
+EXTRA_DIST += %D%/monitoring/alerts.py %D%/monitoring/dashboards.py
+EXTRA_DIST += %D%/monitoring/exprs.py
+
+
 # --- layering, scripts
 
 dist_check_SCRIPTS += %D%/layering.sh %D%/data.sh %D%/conf.sh
