@@ -4,6 +4,7 @@
 #include "core/log.h"
 #include "core/buf.h"
 #include "core/clock.h"
+#include "core/path.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -100,11 +101,29 @@ write_line(int fd, const struct steme_buf *b)
 	(void)n;
 }
 
+/*
+ * Paths and headers of strangers may be any bytes, and a long message may be cut within a
+ * character; a line is JSON all the same.
+ */
 static void
-put_string(struct steme_buf *b, const char *s)
+make_utf8(char *s)
 {
-	struct json_object *o = json_object_new_string(s);
-	const char *t = o == NULL ? NULL :
+	if (steme_utf8_valid(steme_str_from(s)))
+		return;
+	for (; *s != '\0'; s++)
+		if ((unsigned char)*s >= 0x80)
+			*s = '?';
+}
+
+static void
+put_string(struct steme_buf *b, char *s)
+{
+	struct json_object *o;
+	const char *t;
+
+	make_utf8(s);
+	o = json_object_new_string(s);
+	t = o == NULL ? NULL :
 	    json_object_to_json_string_ext(o, JSON_C_TO_STRING_NOSLASHESCAPE);
 
 	steme_buf_puts(b, t == NULL ? "\"\"" : t);

@@ -39,7 +39,10 @@ int steme_log_storage_open(const char *path);
 /* Would a line of this level be written? */
 bool steme_log_wants(enum steme_log_level level);
 
-/* Logs one line; fmt makes the message. */
+/*
+ * Logs one line; fmt makes the message, of which 2,047 bytes are kept.  Where it is not
+ * UTF-8 every byte above 7f becomes a '?'.
+ */
 void steme_log(int level, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 

@@ -335,6 +335,12 @@ check_cli_SOURCES = %D%/check_cli.c cli/out.c cli/jv.c cli/nfc.c cli/import_line
 check_cli_CPPFLAGS = $(CHECK_CPPFLAGS)
 check_cli_LDADD = $(BASE_TEST_LIBS)
 
+check_PROGRAMS += check_log
+TESTS += check_log
+check_log_SOURCES = %D%/check_log.c
+check_log_CPPFLAGS = $(CHECK_CPPFLAGS) $(JSONC_CFLAGS)
+check_log_LDADD = $(BASE_TEST_LIBS)
+
 check_PROGRAMS += check_journal
 TESTS += check_journal
 check_journal_SOURCES = %D%/check_journal.c cli/journal_line.c cli/journal_time.c
