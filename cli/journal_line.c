@@ -47,7 +47,8 @@ journal_read(struct journal_line *l, struct steme_str text)
 }
 
 /*
- * Appends the members of text, if it is a JSON object, each followed by a comma.
+ * Appends the members of text, if it is a JSON object, each followed by a comma; but not
+ * those that are named like the journal's own (PRIORITY, _PID).
  * json-c writes them: whatever stood there, the outcome is JSON.
  */
 static bool
@@ -63,6 +64,9 @@ put_members(struct steme_buf *b, struct steme_str text)
 	if (json_object_is_type(j.root, json_type_object)) {
 		is = true;
 		json_object_object_foreach(j.root, name, v) {
+			/* no line passes for what the journal itself says */
+			if (name[0] == '_' || (name[0] >= 'A' && name[0] <= 'Z'))
+				continue;
 			out_json_str(b, steme_str_from(name));
 			steme_buf_putc(b, ':');
 			steme_buf_puts(b, json_object_to_json_string_ext(v,

@@ -146,6 +146,19 @@ START_TEST(members_of_a_message_are_lifted)
 }
 END_TEST
 
+START_TEST(a_line_does_not_pass_for_the_journal)
+{
+	struct steme_buf b = { 0 };
+	const char *j = lifted(&b, "{\"MESSAGE\":\"{\\\"_PID\\\":1,\\\"PRIORITY\\\":9,"
+	    "\\\"level\\\":\\\"INFO\\\"}\",\"_PID\":\"7\",\"PRIORITY\":\"6\"}");
+
+	has(j, "level", "INFO");
+	has(j, "_PID", "7");
+	has(j, "PRIORITY", "6");
+	steme_buf_fini(&b);
+}
+END_TEST
+
 START_TEST(of_other_messages_level_timestamp_and_message_are_made)
 {
 	struct steme_buf b = { 0 };
@@ -221,6 +234,7 @@ suite(void)
 	tcase_add_test(t, nothing_of_a_line_reaches_a_terminal_raw);
 	tcase_add_test(t, a_line_that_is_not_json_is_json_all_the_same);
 	tcase_add_test(t, members_of_a_message_are_lifted);
+	tcase_add_test(t, a_line_does_not_pass_for_the_journal);
 	tcase_add_test(t, of_other_messages_level_timestamp_and_message_are_made);
 	tcase_add_test(t, times_are_taken_as_from_journalctl);
 	tcase_add_test(t, what_is_no_time_is_refused);

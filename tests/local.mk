@@ -360,6 +360,16 @@ CLI_TESTS += %D%/e2e/t-cli-completion.sh %D%/man.sh %D%/e2e/t-cli-repair.sh
 dist_check_SCRIPTS += $(CLI_TESTS)
 TESTS += $(CLI_TESTS)
 
+EXTRA_DIST += %D%/fuzz/corpus/journal
+FUZZ_TARGETS += fuzz_journal
+if FUZZERS
+noinst_PROGRAMS += fuzz_journal
+fuzz_journal_SOURCES = %D%/fuzz/fuzz_journal.c cli/journal_line.c cli/journal_time.c
+fuzz_journal_SOURCES += cli/jv.c cli/out.c
+fuzz_journal_CPPFLAGS = $(CHECK_CPPFLAGS) $(JSONC_CFLAGS)
+fuzz_journal_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+fuzz_journal_LDADD = $(BASE_LIBS)
+endif
 EXTRA_DIST += %D%/fuzz/corpus/jv
 FUZZ_TARGETS += fuzz_jv
 if FUZZERS
