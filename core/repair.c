@@ -316,6 +316,19 @@ set_aside(struct repair *p, struct steme_why *why)
 	return err == STEME_OK ? log->ops->settle(log, why) : err;
 }
 
+/* Does the log keep segments that are older than what is replaced? */
+static bool
+keeps_some(struct repair *p)
+{
+	struct steme_segment_info *list = NULL;
+	size_t n = 0;
+	bool keeps = p->tables[0]->ops->list(p->tables[0], &list, &n) == STEME_OK &&
+	    n > 0 && list[0].number < p->wal.start.number;
+
+	free(list);
+	return keeps;
+}
+
 /* The new segments are whole, in a folder of their own: they take their place. */
 static int
 exchange(struct repair *p, struct steme_why *why)
@@ -328,6 +341,11 @@ exchange(struct repair *p, struct steme_why *why)
 	if (err == STEME_OK)
 		err = fresh->ops->list(fresh, &list, &n);
 	p->rep->written = n;
+	/* without any segment the next start would found another store */
+	if (err == STEME_OK && n == 0 && !keeps_some(p))
+		err = steme_fail(why, STEME_ECORRUPT, "no record is legible and there "
+		    "is no index: nothing of this log can be had; restore it from a "
+		    "backup");
 	if (err == STEME_OK && p->s->io == &steme_io_posix)
 		err = steme_give_to_owner(p->s->wal_dir, p->fresh, why);
 	if (err == STEME_OK)

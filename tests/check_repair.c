@@ -498,6 +498,30 @@ START_TEST(a_log_that_was_spoiled_at_random_is_repaired)
 }
 END_TEST
 
+/* Nothing could be written: without its segments the folder would become another store. */
+START_TEST(a_log_without_one_legible_record_is_left_alone)
+{
+	struct steme_repair_report r;
+	size_t len = 0, kept;
+	uint8_t *p = faultio_get(P.fio, segment(1, ""), &len), *now;
+
+	ck_assert_uint_gt(len, 2048);
+	memset(p + 512, 0xff, 1536);
+	for (unsigned i = newest(); i > 0; i--)
+		faultio_remove(P.fio, segment(i, ""));
+	faultio_put(P.fio, segment(1, ""), p, 2048);
+	lose_index();
+	P.o.accept_gaps = true;
+	ck_assert_int_eq(repair(&r), STEME_ECORRUPT);
+	ck_assert_ptr_nonnull(strstr(why.text, "nothing of this log can be had"));
+	now = faultio_get(P.fio, segment(1, ""), &kept);
+	ck_assert_uint_eq(kept, 2048);
+	ck_assert_mem_eq(now, p, 2048);
+	free(now);
+	free(p);
+}
+END_TEST
+
 START_TEST(a_full_disk_leaves_the_log_as_it_was)
 {
 	struct steme_repair_report r;
@@ -545,6 +569,7 @@ suite(void)
 	tcase_add_loop_test(t, a_repair_that_is_interrupted_is_done_by_the_next_one,
 	    0, 6);
 	tcase_add_loop_test(t, a_log_that_was_spoiled_at_random_is_repaired, 0, 4);
+	tcase_add_test(t, a_log_without_one_legible_record_is_left_alone);
 	tcase_add_test(t, a_full_disk_leaves_the_log_as_it_was);
 	tcase_add_test(t, a_running_daemon_is_not_disturbed);
 	suite_add_tcase(s, t);

@@ -3,14 +3,19 @@
  * fuzz_wal.c - the bytes of one or two segments through scan and open.  The first byte
  * says how: 1: set the checksums right, so that what lies behind them is reached; 2: two
  * segments, cut at the sector that the second byte names; 4: the first one is called
- * .gz; 8: start from a checkpoint; 16: stop without closing.
+ * .gz; 8: start from a checkpoint; 16: stop without closing; 32: repair it first, with 64
+ * accepting what is lost.
  *
- * What must hold: records come in order; and if the log opens, then it takes a record, and after
- * a power cut it opens again and tells the same records and that one.
+ * What must hold: records come in order; if the log opens, then it takes a record, and after
+ * a power cut it opens again and tells the same records and that one; a log that was
+ * repaired has nothing left to repair, and one that is refused is left as it was.
  */
 #include "config.h"
 #include "core/crc.h"
+#include "core/log.h"
+#include "core/repair.h"
 #include "core/segments.h"
+#include "core/util.h"
 #include "core/walrec.h"
 #include "core/wr.h"
 #include "tests/faultio.h"
@@ -108,6 +113,60 @@ folder(struct faultio *f)
 }
 
 static int
+repair_log(struct faultio *f, bool accept, struct steme_repair_report *rep)
+{
+	struct steme_store_opts o = { .wal_dir = "/wal", .io = faultio_io(f),
+	    .segment_bytes = 8192, .accept_gaps = accept };
+	struct steme_why why = { "" };
+	int err;
+
+	MUST(steme_index_mem(&o.index));
+	err = steme_repair(&o, NULL, NULL, rep, &why);
+	o.index->ops->close(o.index);
+	if (err != STEME_OK && why.text[0] == '\0')
+		abort();
+	return err;
+}
+
+/* As it lies there, for whoever must not change it. */
+static uint32_t
+sum_of(struct faultio *f)
+{
+	static const char *const names[] = { "/wal/segment.001.wal",
+	    "/wal/segment.001.wal.gz", "/wal/segment.002.wal" };
+	uint32_t sum = 0;
+
+	for (size_t i = 0; i < STEME_NELEM(names); i++) {
+		size_t len = 0;
+		uint8_t *p = faultio_get(f, names[i], &len);
+
+		sum = steme_crc32c(sum, &len, sizeof(len));
+		if (p != NULL)
+			sum = steme_crc32c(sum, p, len);
+		free(p);
+	}
+	return sum;
+}
+
+static void
+repair_twice(struct faultio *f, bool accept)
+{
+	struct steme_repair_report rep;
+	uint32_t before = sum_of(f);
+
+	if (repair_log(f, accept, &rep) != STEME_OK || rep.troubles == 0) {
+		if (sum_of(f) != before)
+			abort();
+		return;
+	}
+	if (rep.lost > 0 && !accept)
+		abort();
+	MUST(repair_log(f, false, &rep));
+	if (rep.troubles != 0 || rep.lost != 0)
+		abort();
+}
+
+static int
 open_log(struct faultio *f, struct steme_wal **w, struct steme_wal_pos from,
     struct told *told)
 {
@@ -175,6 +234,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		repair(b, cut);
 		repair(b + cut, n - cut);
 	}
+	steme_log_set_level(STEME_ERROR + 1);
 	f = faultio_new();
 	s = folder(f);
 	faultio_put(f, data[0] & 4 ? "/wal/segment.001.wal.gz" :
@@ -183,6 +243,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		faultio_put(f, "/wal/segment.002.wal", b + cut, n - cut);
 	(void)steme_wal_scan(&s, 1, from, visit, trouble, &told, NULL);
 	steme_segments_close(s);
+	if (data[0] & 32)
+		repair_twice(f, data[0] & 64);
 	if (data[0] & 8)
 		from = (struct steme_wal_pos){ 1, data[1] * 512u,
 		    1 + data[1] % 4u };
