@@ -47,6 +47,7 @@ api_status_of(int err)
 	case STEME_ECANCELED:
 	case STEME_ECONN:
 	case STEME_EREADONLY:
+	case STEME_EDRAINED:
 		return 503;
 	default:
 		return 500;
@@ -86,6 +87,8 @@ api_kind_of(int err)
 		return "disk-full";
 	case STEME_EREADONLY:
 		return "writes-stopped";
+	case STEME_EDRAINED:
+		return "draining";
 	case STEME_EBUSY:
 	case STEME_EAGAIN:
 	case STEME_ENOMEM:

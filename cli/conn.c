@@ -38,6 +38,7 @@ cli_status(int err)
 	case STEME_EAGAIN:
 	case STEME_ETIMEOUT:
 	case STEME_EREADONLY:
+	case STEME_EDRAINED:
 	case STEME_ELIMIT:
 	case STEME_ESTALE:
 	case STEME_ECANCELED:

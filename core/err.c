@@ -36,6 +36,7 @@ static const struct {
 	[22] = { "ESTALE", "version no longer available" },
 	[23] = { "EUTF8", "not valid UTF-8" },
 	[24] = { "ECANCELED", "canceled" },
+	[25] = { "EDRAINED", "node is draining" },
 };
 
 const char *

@@ -28,7 +28,7 @@ enum steme_err {
 	STEME_ESIG = -10,	/* a signature does not verify */
 	STEME_ESKEW = -11,	/* time too far in the future */
 	STEME_EPROTO = -12,	/* malformed frame or message */
-	STEME_EBUSY = -13,	/* locked by another process, or draining */
+	STEME_EBUSY = -13,	/* locked by another process, or ending */
 	STEME_EAGAIN = -14,	/* try again later */
 	STEME_ETIMEOUT = -15,	/* a deadline passed */
 	STEME_ECONN = -16,	/* cannot connect, or connection lost */
@@ -40,7 +40,8 @@ enum steme_err {
 	STEME_ESTALE = -22,	/* the version asked for can no longer be made */
 	STEME_EUTF8 = -23,	/* not UTF-8 where UTF-8 is needed */
 	STEME_ECANCELED = -24,	/* stopped before it finished */
-	STEME_ERR_MIN = -24
+	STEME_EDRAINED = -25,	/* this node is draining: it takes no writes */
+	STEME_ERR_MIN = -25
 };
 
 /* A sentence for people: what was wrong, where, what to do. */

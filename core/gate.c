@@ -201,7 +201,7 @@ steme_gate_open(struct steme_gate *g, struct steme_why *why)
 {
 	if (!atomic_load_explicit(&g->drained, memory_order_relaxed))
 		return STEME_OK;
-	return steme_fail(why, STEME_EREADONLY, "node is draining: it takes no writes; "
+	return steme_fail(why, STEME_EDRAINED, "node is draining: it takes no writes; "
 	    "write to another node, or undrain this one");
 }
 

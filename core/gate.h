@@ -41,7 +41,7 @@ bool steme_gate_wants(const struct steme_object *o);
 void steme_gate_load(struct steme_gate *g, struct steme_store *s);
 
 /*
- * Is the node drained?  STEME_EREADONLY, why says what to do.  Asked before anything is
+ * Is the node drained?  STEME_EDRAINED, why says what to do.  Asked before anything is
  * checked.
  */
 int steme_gate_open(struct steme_gate *g, struct steme_why *why);

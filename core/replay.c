@@ -281,7 +281,9 @@ open_present(struct steme_store *s, bool locked, struct standing *st,
 		steme_gen_put(g);
 	if (err == STEME_ECORRUPT) {
 		steme_log(STEME_ERROR | STEME_LOG_STORAGE, "Error: StorageError: "
-		    "index error: %s is damaged: %s", s->kv_dir, what.text);
+		    "index error: %s is damaged: %s", s->kv_dir,
+		    what.text[0] != '\0' ? what.text :
+		    "its records of itself cannot be read");
 		standing_none(st, "it is damaged");
 		return STEME_OK;
 	}

@@ -39,6 +39,7 @@ fs_errno(int err)
 	case STEME_ETIMEOUT:
 		return ETIMEDOUT;
 	case STEME_EREADONLY:
+	case STEME_EDRAINED:
 		return EROFS;
 	case STEME_ESTALE:
 		return ESTALE;

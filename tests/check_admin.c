@@ -287,7 +287,7 @@ START_TEST(a_drained_node_takes_no_writes_but_settings)
 	must_set("_steme/nodes/n2", "drained", "true");
 	ck_assert_int_eq(hand_in(1, NULL), STEME_OK);
 	must_set("_steme/nodes/n1", "drained", "true");
-	ck_assert_int_eq(hand_in(1, &why), STEME_EREADONLY);
+	ck_assert_int_eq(hand_in(1, &why), STEME_EDRAINED);
 	ck_assert_ptr_nonnull(strstr(why.text, "node is draining"));
 	ask_text(&G, STEME_MSG_STATUS, &b, "\"drained\":true");
 	must_set("_steme/limits", "max_writes_per_sec", "7");
@@ -321,7 +321,7 @@ START_TEST(drain_and_caps_survive_a_restart_and_a_rebuild)
 	steme_store_stats(G.s, &st);
 	ck_assert(st.gate.drained);
 	ck_assert_uint_eq(st.gate.cap[STEME_CAP_ASSERTIONS], 12);
-	ck_assert_int_eq(hand_in(1, NULL), STEME_EREADONLY);
+	ck_assert_int_eq(hand_in(1, NULL), STEME_EDRAINED);
 	ck_assert_int_eq(steme_store_rebuild_online(G.s, NULL), STEME_OK);
 	steme_store_stats(G.s, &st);
 	ck_assert(st.gate.drained && st.full_rebuild);
