@@ -24,6 +24,7 @@
 #include "core/view.h"
 
 #include <stdatomic.h>
+#include <stdint.h>
 
 /* Who asks. */
 struct steme_caller {
@@ -43,6 +44,7 @@ struct steme_service_opts {
 	const char *changes_path;	/* told to clients; "" if private */
 	const char *version;		/* "0.1.0" */
 	unsigned workers;		/* 0: 2 */
+	uint64_t wal_failures_before;	/* of the log, of earlier processes: for metrics */
 	/* Appends members to STATUS: `,"mount":{...}`.  May be NULL. */
 	void (*status)(void *arg, struct steme_buf *b);
 	/* STOP: begin to end the process; the answer has been made.  May be NULL. */

@@ -29,7 +29,8 @@ static const struct {
 	ROW(STEME_GAUGE, "wal_segments", "Segments of the log.", st.wal.segments),
 	ROW(STEME_GAUGE, "wal_bytes", "Bytes of the log's segments.", st.wal.bytes),
 	ROW(STEME_COUNTER, "wal_fsync_errors_total",
-	    "Syncs of the log that failed.", st.wal.sync_errors),
+	    "Syncs of the log that failed, those before a restart, too.",
+	    st.wal.sync_errors),
 	ROW(STEME_COUNTER, "wal_groups_total",
 	    "Groups committed: one write and one sync each.", st.wal.groups),
 	ROW(STEME_COUNTER, "wal_records_total", "Records committed.",
@@ -131,6 +132,7 @@ refresh(void *arg)
 	struct numbers n = { 0 };
 
 	steme_store_stats(m->s->o.store, &n.st);
+	n.st.wal.sync_errors += m->s->o.wal_failures_before;
 	steme_views_stats(m->s->o.views, &n.views);
 	for (size_t i = 0; i < STEME_NELEM(plain); i++)
 		steme_set(m->plain[i], at(&n, plain[i].off));

@@ -12,6 +12,7 @@
 #include "core/log.h"
 #include "core/service.h"
 #include "fs/ctl.h"
+#include "fs/failures.h"
 #include "fs/memory.h"
 #include "fs/mount.h"
 #include "fs/seed.h"
@@ -238,6 +239,7 @@ open_service(struct daemon *d, struct steme_why *why)
 	so.node_name = d->conf.node_name;
 	so.changes_path = d->in.changes;
 	so.version = PACKAGE_VERSION;
+	so.wal_failures_before = fs_failures_before(&d->in);
 	so.status = mount_status;
 	so.stop = request_stop;
 	so.arg = d;
@@ -356,6 +358,7 @@ tick(struct daemon *d, int *status)
 		steme_log(STEME_ERROR | STEME_LOG_STORAGE, "Error: StorageError: "
 		    "the log failed (%s): ending, the next start replays what is "
 		    "durable", st.reason);
+		fs_failures_add(&d->in, st.wal.sync_errors);
 		*status = 75;
 		return false;
 	}

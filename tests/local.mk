@@ -417,7 +417,7 @@ EXTRA_DIST += %D%/e2e/http.sh
 dist_check_SCRIPTS += %D%/monitoring.sh %D%/e2e/t-monitoring-live.sh
 TESTS += %D%/monitoring.sh %D%/e2e/t-monitoring-live.sh
 EXTRA_DIST += %D%/monitoring/alerts.py %D%/monitoring/dashboards.py
-EXTRA_DIST += %D%/monitoring/exprs.py
+EXTRA_DIST += %D%/monitoring/exprs.py %D%/faults/badsync.c
 
 
 # --- layering, scripts

@@ -19,7 +19,11 @@ for need in prometheus prometheus-node-exporter; do
 	command -v $need >/dev/null || { echo "$need is missing: apt-get install prometheus prometheus-node-exporter"; exit 1; }
 done
 
-up_bare || { echo "cannot start"; exit 1; }
+# The disk under the log can be made to fail.
+export BADSYNC=$T/badsync
+${CC:-cc} -shared -fPIC -o "$T/badsync.so" "$TOP/tests/faults/badsync.c" -ldl || exit 1
+up_failing () { LD_PRELOAD=$T/badsync.so up_bare; }
+up_failing || { echo "cannot start"; exit 1; }
 
 # --- the disks: made-up ones, for a machine may have no disk that knows SMART
 mkdir -p "$T"/sys/block/sda/device "$T/bin" "$T/text" "$T/rules"
@@ -138,7 +142,8 @@ fires EndpointErrorRateHigh
 fires NewErrorTypeDetected
 is "of the route that fails" /v1/query bash -c \
     "curl -s 'http://127.0.0.1:$Q/api/v1/alerts' | jq -r '[.data.alerts[] | select(.labels.alertname == \"EndpointErrorRateHigh\") | .labels.path] | unique[]'"
-ok "the cure: it is started again" up_bare
+ok "the cure: it is started again" up_failing
+pid=$(cut -d' ' -f1 "$D/run/stemefs.pid")
 for a in StemeDBDaemonDown HighAPIErrorRate EndpointErrorRateHigh; do clears "$a"; done
 rm "$T/loading"
 
@@ -155,6 +160,17 @@ fires DiskPendingSectors
 echo 0 >"$T/pending"
 ok "and were replaced" disk
 clears DiskPendingSectors
+
+# --- the disk refuses a sync: the daemon ends at once, its next start tells of it
+answers "a write while the disk works" 201 -d '{"concept_path":"m/a","predicate":"p","object":1}' "$U/v1/assert"
+: >"$BADSYNC"
+answers "one that did not reach the disk is not acknowledged" 500 -d '{"concept_path":"m/a","predicate":"p","object":2}' "$U/v1/assert"
+ended () { ! kill -0 "$pid"; }
+ok "the daemon ends" until_true 30 ended
+rm "$BADSYNC"
+ok "it is started again" up_bare
+fires WALFsyncFailure
+clears WALFsyncFailure
 
 # --- nothing answers
 ok "the sidecar and the daemon are stopped" down
