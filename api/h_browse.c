@@ -64,6 +64,7 @@ api_concepts(struct api_request *r)
 		m.after = a[CURSOR].value;
 	else if (err == STEME_OK)
 		err = api_arg_u64(&a[CURSOR], &m.after_lsn, &why);
+	api_guard_about(r, m.text, STEME_LIT(""), STEME_LIT(""));
 	if (err == STEME_OK)
 		steme_msg_put_list(&b, &m);
 	ask(r, prefix ? STEME_MSG_CONCEPTS : STEME_MSG_CHILDREN, &b, err, &why,
@@ -215,6 +216,8 @@ api_diff(struct api_request *r)
 		    "lens2, as_of2 or known_at2");
 	if (err == STEME_OK) {
 		api_guard_concept(r, q1.concept);
+		api_guard_about(r, q1.concept, q1.predicate,
+		    steme_str_from(steme_lens_name(q1.lens)));
 		steme_msg_put_diff(&b, &q1, &q2);
 	}
 	ask(r, STEME_MSG_DIFF, &b, err, &why, reply_json);

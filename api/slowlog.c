@@ -147,14 +147,24 @@ add(struct json_object *o, const char *key, const char *text)
 	json_object_object_add(o, key, json_object_new_string(text));
 }
 
-/* The part's label; "*" for an empty one.  Returns the next part. */
-static const char *
-label(char out[LABEL_MAX], const char *part)
+static void
+add_or_null(struct json_object *o, const char *key, const char *text)
 {
-	size_t n = part == NULL ? 0 : strlen(part);
+	if (text[0] != '\0')
+		add(o, key, text);
+	else
+		json_object_object_add(o, key, NULL);
+}
 
-	steme_label_encode(out, LABEL_MAX, n == 0 ? "*" : part, n == 0 ? 1 : n);
-	return part == NULL ? NULL : part + n + 1;
+static void
+add_label(struct json_object *o, const char *key, const char *text, const char *none)
+{
+	char label[LABEL_MAX];
+
+	if (text[0] == '\0')
+		text = none;
+	steme_label_encode(label, sizeof(label), text, strlen(text));
+	add(o, key, label);
 }
 
 static struct json_object *
@@ -162,15 +172,14 @@ item(const char *about, const char *method, const char *path, const char *who,
     int64_t took_us, int64_t at_us, bool running)
 {
 	struct json_object *o = json_object_new_object();
-	char text[LABEL_MAX], at[STEME_TIME_LEN + 1];
-	const char *part = about;
+	const char *concept = about == NULL ? "\0\0" : about;
+	const char *predicate = concept + strlen(concept) + 1;
+	char at[STEME_TIME_LEN + 1];
 
-	add(o, "concept_path", about == NULL ? "" : about);
-	part = label(text, part);
-	add(o, "subject", text);
-	part = label(text, part);
-	add(o, "predicate", text);
-	add(o, "lens", part == NULL ? "" : part);
+	add_or_null(o, "concept_path", concept);
+	add_label(o, "subject", concept, path);
+	add_label(o, "predicate", predicate, "*");
+	add_or_null(o, "lens", predicate + strlen(predicate) + 1);
 	json_object_object_add(o, "duration_ms",
 	    json_object_new_int64((took_us + 500) / 1000));
 	json_object_object_add(o, "running", json_object_new_boolean(running));
@@ -192,8 +201,10 @@ api_slowlog_write(struct api_slowlog *l, int64_t now_us, int64_t wall_us,
 	json_object_object_add(o, "queries", list);
 	pthread_mutex_lock(&l->mu);
 	for (const struct api_running *r = l->first; r != NULL; r = r->next)
-		json_object_array_add(list, item(r->about, r->method, r->path, r->who,
-		    now_us - r->start_us, wall_us - now_us + r->start_us, true));
+		if (r->about != NULL && r->about[0] != '\0')
+			json_object_array_add(list, item(r->about, r->method, r->path,
+			    r->who, now_us - r->start_us,
+			    wall_us - now_us + r->start_us, true));
 	for (unsigned i = 0; i < l->n; i++) {
 		const struct kept *k = &l->kept[(l->next + API_SLOW_KEPT - 1 - i) %
 		    API_SLOW_KEPT];

@@ -406,24 +406,35 @@ START_TEST(what_runs_is_listed_and_what_was_slow_stays)
 	struct api_slowlog *l = api_slowlog_new(500000);
 	struct api_running a = { .method = "GET", .path = "/v1/query", .who = "",
 	    .start_us = S };
-	struct api_running b = a, quick = a;
+	struct api_running b = a, quick = a, other = a;
 	struct json_object *o;
 
 	api_running_about(&a, STEME_LIT("c d/e"), STEME_LIT(""), STEME_LIT("recency"));
+	api_running_about(&b, STEME_LIT("b"), STEME_LIT("p"), STEME_LIT(""));
+	api_running_about(&quick, STEME_LIT(""), STEME_LIT(""), STEME_LIT(""));
 	api_slowlog_begin(l, &a);
 	api_slowlog_begin(l, &b);
 	api_slowlog_begin(l, &quick);
+	api_slowlog_begin(l, &other);
+	/* one about nothing is not told, be its subject empty or none */
+	o = slow_json(l, S);
+	ck_assert_uint_eq(json_object_array_length(json_object_object_get(o,
+	    "queries")), 2);
+	json_object_put(o);
 	api_slowlog_end(l, &quick, "", S + 500000);
 	o = slow_json(l, 3 * S);
 	ck_assert_uint_eq(json_object_array_length(json_object_object_get(o,
 	    "queries")), 2);
-	/* nothing known is a star, blanks are encoded: the runbook counts fields */
-	ck_assert_str_eq(text(o, 0, "subject"), "*");
+	/* no predicate is a star, blanks are encoded: the runbook counts fields */
+	ck_assert_str_eq(text(o, 0, "subject"), "b");
+	ck_assert_str_eq(text(o, 0, "predicate"), "p");
+	ck_assert_str_eq(text(o, 0, "lens"), "(none)");
 	ck_assert_str_eq(text(o, 1, "subject"), "c%20d/e");
 	ck_assert_str_eq(text(o, 1, "predicate"), "*");
 	ck_assert_str_eq(text(o, 1, "concept_path"), "c d/e");
 	ck_assert_str_eq(text(o, 1, "duration_ms"), "2000");
 	ck_assert_str_eq(text(o, 1, "running"), "true");
+	ck_assert_str_eq(text(o, 1, "lens"), "recency");
 	json_object_put(o);
 	api_slowlog_end(l, &a, "me", S + 500001);
 	api_slowlog_end(l, &a, "me", 9 * S);
@@ -435,7 +446,17 @@ START_TEST(what_runs_is_listed_and_what_was_slow_stays)
 	ck_assert_str_eq(text(o, 0, "running"), "false");
 	ck_assert_str_eq(text(o, 0, "at"), "1970-01-01T00:00:01.000000Z");
 	json_object_put(o);
+	/* what was slow is kept, and never without a subject */
+	api_slowlog_end(l, &other, "", 9 * S);
+	o = slow_json(l, 9 * S);
+	ck_assert_str_eq(text(o, 0, "subject"), "/v1/query");
+	ck_assert_str_eq(text(o, 0, "predicate"), "*");
+	ck_assert_str_eq(text(o, 0, "concept_path"), "(none)");
+	ck_assert_str_eq(text(o, 0, "lens"), "(none)");
+	json_object_put(o);
 	free(a.about);
+	free(b.about);
+	free(quick.about);
 	api_slowlog_free(l);
 }
 END_TEST

@@ -88,6 +88,9 @@ is "and stays when it was slow" '["a%20b/c","slow%20one","consensus",false,"a b/
     '.queries[0] | [.subject, .predicate, .lens, .running, .concept_path, (.duration_ms | type)]' "$T/slow"
 like "the runbook's line has three fields" '^a%20b/c slow%20one [0-9]+ms$' bash -c "curl -s '$U/v1/admin/slow-queries' | jq -r \
   '.queries[] | \"\\(.subject) \\(.predicate) \\(.duration_ms)ms\"' | sort -k3 -rn | head -10"
+is "none is without a subject, and what is not known is null" '[]' jq -c \
+    '[.queries[] | select(.subject == "" or .predicate == "" or .concept_path == "" or .lens == "")]' "$T/slow"
+is "nothing that runs is about nothing" '[]' jq -c '[.queries[] | select(.running and .concept_path == null)]' "$T/slow"
 ok "the runbook's selection runs" bash -c "curl -s '$U/v1/admin/slow-queries' | jq '.queries[] | select(.duration_ms > 1000)'"
 
 # --- the audit trail
