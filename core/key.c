@@ -233,6 +233,14 @@ steme_key_range_names(struct steme_keybuf *from, struct steme_keybuf *to,
 }
 
 void
+steme_key_range_names_from(struct steme_keybuf *from, struct steme_keybuf *to,
+    struct steme_str begins)
+{
+	start_str(from, 'N', begins);
+	range_any(from, to);
+}
+
+void
 steme_key_child(struct steme_keybuf *k, struct steme_str parent, uint64_t lsn)
 {
 	start_name(k, 'H', parent);

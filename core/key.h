@@ -94,6 +94,9 @@ void steme_key_name(struct steme_keybuf *k, struct steme_str concept);
 /* 'N' of the concepts deeper than path `prefix` ("": all), in byte order; not its own. */
 void steme_key_range_names(struct steme_keybuf *from, struct steme_keybuf *to,
     struct steme_str prefix);
+/* 'N' of the concepts whose path begins with these bytes ("": all), in byte order. */
+void steme_key_range_names_from(struct steme_keybuf *from, struct steme_keybuf *to,
+    struct steme_str begins);
 int steme_key_parse_name(struct steme_str *concept, const uint8_t *key, size_t n);
 void steme_key_child(struct steme_keybuf *k, struct steme_str parent, uint64_t lsn);
 /* Children whose first lsn is above after_lsn (0: all), oldest first. */

@@ -118,8 +118,8 @@ int steme_msg_get_object(enum steme_object_want *want, struct steme_id *id,
     const void *p, size_t n);
 
 /*
- * CHILDREN (text: parent), CONCEPTS (text: prefix), NEIGHBOURS (text: concept), SOURCES
- * (text: prefix), AGENTS (text: empty).
+ * CHILDREN (text: parent), CONCEPTS (text: what paths begin with), NEIGHBOURS (text: concept),
+ * SOURCES (text: prefix), AGENTS (text: empty).
  */
 struct steme_msg_list {
 	uint64_t after_lsn;		/* CHILDREN */

@@ -192,6 +192,20 @@ steme_concept_check(struct steme_str s, struct steme_why *why)
 	return STEME_OK;
 }
 
+int
+steme_prefix_check(struct steme_str s, struct steme_why *why)
+{
+	char more[STEME_CONCEPT_MAX + 2];
+
+	if (s.n == 0 || s.n > STEME_CONCEPT_MAX ||
+	    steme_concept_check(s, NULL) == STEME_OK)
+		return s.n == 0 ? STEME_OK : steme_concept_check(s, why);
+	/* it is no concept; then a longer one must be */
+	memcpy(more, s.p, s.n);
+	more[s.n] = 'x';
+	return steme_concept_check((struct steme_str){ more, s.n + 1 }, why);
+}
+
 /* ---- names as segments ---- */
 
 static bool
@@ -349,45 +363,68 @@ static const struct {
 	{ "anon", STEME_ANECDOTAL },
 };
 
+/* The path of a scheme form, unchecked but for its length. */
+static int
+from_scheme(struct steme_str in, char out[STEME_CONCEPT_MAX + 1], size_t *len,
+    enum steme_class *c, struct steme_why *why)
+{
+	const char *sep = in.n == 0 ? NULL : memmem(in.p, in.n, "://", 3);
+	struct steme_str scheme = in, rest = in;
+	enum steme_class found = STEME_CLASS_NONE;
+	size_t n = 0;
+
+	if (sep != NULL) {
+		scheme.n = (size_t)(sep - in.p);
+		for (size_t i = 0; i < STEME_NELEM(schemes); i++)
+			if (steme_str_eq(scheme, steme_str_from(schemes[i].name)))
+				found = schemes[i].class_;
+		if (found == STEME_CLASS_NONE)
+			return steme_fail(why, STEME_EINVAL,
+			    "has the unknown scheme '%s'; known are rfc, fda, ietf, "
+			    "peer, pubmed, code, wiki, community, blog, anon",
+			    steme_quote(scheme).s);
+		rest = (struct steme_str){ sep + 3, in.n - scheme.n - 3 };
+		n = scheme.n + 1;
+	}
+	if (n + rest.n > STEME_CONCEPT_MAX)
+		return steme_fail(why, STEME_ETOOBIG,
+		    "has %zu bytes; at most %d are allowed", n + rest.n,
+		    STEME_CONCEPT_MAX);
+	if (sep != NULL) {
+		memcpy(out, scheme.p, scheme.n);
+		out[scheme.n] = '/';
+	}
+	if (rest.n > 0)
+		memcpy(out + n, rest.p, rest.n);
+	*len = n + rest.n;
+	out[*len] = '\0';
+	*c = found;
+	return STEME_OK;
+}
+
 int
 steme_concept_from_scheme(struct steme_str in, char out[STEME_CONCEPT_MAX + 1],
     enum steme_class *c, struct steme_why *why)
 {
-	const char *sep = in.n == 0 ? NULL : memmem(in.p, in.n, "://", 3);
-	struct steme_str scheme = in, rest;
-	enum steme_class found = STEME_CLASS_NONE;
+	enum steme_class found;
 	size_t n;
-	int err;
+	int err = from_scheme(in, out, &n, &found, why);
 
-	if (sep == NULL) {
-		if ((err = steme_concept_check(in, why)) != STEME_OK)
-			return err;
-		memcpy(out, in.p, in.n);
-		out[in.n] = '\0';
-		*c = STEME_CLASS_NONE;
-		return STEME_OK;
-	}
-	scheme.n = (size_t)(sep - in.p);
-	for (size_t i = 0; i < STEME_NELEM(schemes); i++)
-		if (steme_str_eq(scheme, steme_str_from(schemes[i].name)))
-			found = schemes[i].class_;
-	if (found == STEME_CLASS_NONE)
-		return steme_fail(why, STEME_EINVAL,
-		    "has the unknown scheme '%s'; known are rfc, fda, ietf, "
-		    "peer, pubmed, code, wiki, community, blog, anon",
-		    steme_quote(scheme).s);
-	rest = (struct steme_str){ sep + 3, in.n - scheme.n - 3 };
-	n = scheme.n + 1 + rest.n;
-	if (n > STEME_CONCEPT_MAX)
-		return steme_fail(why, STEME_ETOOBIG,
-		    "has %zu bytes; at most %d are allowed", n,
-		    STEME_CONCEPT_MAX);
-	memcpy(out, scheme.p, scheme.n);
-	out[scheme.n] = '/';
-	memcpy(out + scheme.n + 1, rest.p, rest.n);
-	out[n] = '\0';
-	err = steme_concept_check((struct steme_str){ out, n }, why);
+	if (err == STEME_OK)
+		err = steme_concept_check((struct steme_str){ out, n }, why);
 	if (err == STEME_OK)
 		*c = found;
 	return err;
+}
+
+int
+steme_prefix_from_scheme(struct steme_str in, char out[STEME_CONCEPT_MAX + 1],
+    struct steme_why *why)
+{
+	enum steme_class c;
+	size_t n;
+	int err = from_scheme(in, out, &n, &c, why);
+
+	return err != STEME_OK ? err :
+	    steme_prefix_check((struct steme_str){ out, n }, why);
 }

@@ -19,6 +19,11 @@ int steme_text_check(struct steme_str s, struct steme_why *why);
 int steme_segment_check(struct steme_str s, struct steme_why *why);
 /* 1 to 32 segments joined by '/', at most 1,024 bytes. */
 int steme_concept_check(struct steme_str s, struct steme_why *why);
+/*
+ * May a concept begin so?  Whole characters, but the last segment may stop anywhere: "a/",
+ * "a/b c", "a/b " can go on.  Empty: every one does.
+ */
+int steme_prefix_check(struct steme_str s, struct steme_why *why);
 
 /*
  * Any 1 to 128 bytes as one segment, and back: for names that others choose and that become
@@ -57,5 +62,8 @@ struct steme_quoted steme_quote(struct steme_str s);
  */
 int steme_concept_from_scheme(struct steme_str in, char out[STEME_CONCEPT_MAX + 1],
     enum steme_class *c, struct steme_why *why);
+/* The same of what concepts begin with: "fda://" is "fda/". */
+int steme_prefix_from_scheme(struct steme_str in, char out[STEME_CONCEPT_MAX + 1],
+    struct steme_why *why);
 
 #endif

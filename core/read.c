@@ -261,6 +261,30 @@ out:
 	    steme_store_index_error(s, err, "listing concepts");
 }
 
+int
+steme_store_concepts_from(struct steme_store *s, struct steme_str begins,
+    struct steme_str after, uint64_t max_lsn, steme_concept_visit *visit, void *arg)
+{
+	uint64_t visible = STEME_MIN(max_lsn, steme_store_lsn(s));
+	struct steme_gen *g = steme_gen_get(s);
+	struct steme_keybuf from, to;
+	int err = STEME_OK, stopped = 0;
+
+	if (begins.n > STEME_CONCEPT_MAX || after.n > STEME_CONCEPT_MAX)
+		goto out;
+	steme_key_range_names_from(&from, &to, begins);
+	if (after.n > 0 && steme_str_cmp(after, begins) > 0)
+		steme_key_name(&from, after);
+	/* it may be behind all of them */
+	if (memcmp(from.b, to.b, STEME_MIN(from.n, to.n)) < 0)
+		err = visit_names(g->ix, &from, &to, after, visible, visit, arg,
+		    &stopped);
+out:
+	steme_gen_put(g);
+	return stopped != 0 ? stopped :
+	    steme_store_index_error(s, err, "listing concepts");
+}
+
 /* ---- lists ---- */
 
 /* One chunk of 'L': calls visit for its records in [next, visible]. */

@@ -110,14 +110,14 @@ steme_render_concepts(struct steme_store *s, struct steme_str prefix,
 	int err;
 
 	if ((err = steme_render_limit(&limit, why)) != STEME_OK ||
-	    (prefix.n > 0 && (err = steme_concept_check(prefix, why)) != STEME_OK) ||
+	    (err = steme_prefix_check(prefix, why)) != STEME_OK ||
 	    (after.n > 0 && (err = steme_concept_check(after, why)) != STEME_OK))
 		return err;
 	l.limit = limit;
 	steme_buf_puts(b, "{\"prefix\":");
 	steme_json_str(b, prefix.p == NULL ? STEME_LIT("") : prefix);
 	steme_buf_puts(b, ",\"concepts\":[");
-	err = steme_store_concepts(s, prefix.p == NULL ? STEME_LIT("") : prefix,
+	err = steme_store_concepts_from(s, prefix.p == NULL ? STEME_LIT("") : prefix,
 	    after, steme_store_lsn(s), put_concept, &l);
 	if (err < 0 && err != STEME_ENOTFOUND)
 		return err;

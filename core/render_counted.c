@@ -89,16 +89,6 @@ put_concept(void *arg, struct steme_str concept)
 	return put_item(p, concept, true);
 }
 
-static int
-check(struct steme_str path, uint32_t *limit, struct steme_why *why)
-{
-	int err = steme_render_limit(limit, why);
-
-	if (err == STEME_OK && path.n > 0)
-		err = steme_concept_check(path, why);
-	return err;
-}
-
 /* {"parent" or "prefix":...,"concepts":[ : the page is open then. */
 static void
 begin(struct page *p, struct steme_jo *j, const char *key, struct steme_str text,
@@ -133,8 +123,10 @@ steme_render_children_counted(struct steme_store *s, struct steme_str parent,
 	struct page p = { .s = s, .parent = parent, .max_lsn = steme_store_lsn(s) };
 	struct steme_jo j;
 	char lsn[24];
-	int err = check(parent, &limit, why);
+	int err = steme_render_limit(&limit, why);
 
+	if (err == STEME_OK && parent.n > 0)
+		err = steme_concept_check(parent, why);
 	if (err != STEME_OK)
 		return err;
 	p.limit = limit;
@@ -154,15 +146,17 @@ steme_render_concepts_counted(struct steme_store *s, struct steme_str prefix,
 {
 	struct page p = { .s = s, .max_lsn = steme_store_lsn(s) };
 	struct steme_jo j;
-	int err = check(prefix, &limit, why);
+	int err = steme_render_limit(&limit, why);
 
+	if (err == STEME_OK)
+		err = steme_prefix_check(prefix, why);
 	if (err == STEME_OK && after.n > 0)
 		err = steme_concept_check(after, why);
 	if (err != STEME_OK)
 		return err;
 	p.limit = limit;
 	begin(&p, &j, "prefix", prefix, b);
-	err = steme_store_concepts(s, prefix.p == NULL ? STEME_LIT("") : prefix, after,
+	err = steme_store_concepts_from(s, prefix.p == NULL ? STEME_LIT("") : prefix, after,
 	    p.max_lsn, put_concept, &p);
 	if (err < 0)
 		return err;

@@ -55,6 +55,20 @@ resolve(struct steme_str *s, char out[STEME_CONCEPT_MAX + 1], struct steme_why *
 	return err;
 }
 
+/* As resolve(), of what concepts begin with. */
+static int
+resolve_prefix(struct steme_str *s, char out[STEME_CONCEPT_MAX + 1],
+    struct steme_why *why)
+{
+	int err;
+
+	if (s->n == 0 || memmem(s->p, s->n, "://", 3) == NULL)
+		return STEME_OK;
+	if ((err = steme_prefix_from_scheme(*s, out, why)) == STEME_OK)
+		*s = steme_str_from(out);
+	return err;
+}
+
 static int
 resolve_query(struct steme_query *q, struct paths *p, struct steme_why *why)
 {
@@ -118,7 +132,9 @@ list(struct steme_service *s, struct steme_request *r, struct steme_buf *b,
 	if (r->type == STEME_MSG_AGENTS)
 		return steme_json_agents(s->o.views, s->o.keyring == NULL ? NULL :
 		    name_of, s->o.keyring, m.after, m.limit, b, why);
-	if ((err = resolve(&m.text, path, why)) != STEME_OK)
+	err = r->type == STEME_MSG_CONCEPTS ? resolve_prefix(&m.text, path, why) :
+	    resolve(&m.text, path, why);
+	if (err != STEME_OK)
 		return err;
 	switch (r->type) {
 	case STEME_MSG_CHILDREN:

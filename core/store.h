@@ -207,6 +207,9 @@ int steme_store_children(struct steme_store *s, struct steme_str parent,
 typedef int steme_concept_visit(void *arg, struct steme_str concept);
 int steme_store_concepts(struct steme_store *s, struct steme_str prefix,
     struct steme_str after, uint64_t max_lsn, steme_concept_visit *visit, void *arg);
+/* The same of all whose path begins with these bytes: "world/bu" is no segment. */
+int steme_store_concepts_from(struct steme_store *s, struct steme_str begins,
+    struct steme_str after, uint64_t max_lsn, steme_concept_visit *visit, void *arg);
 /* Records in log order from lsn on; r and its slices live during the call. */
 typedef int steme_record_visit(void *arg, const struct steme_record *r);
 int steme_store_log(struct steme_store *s, uint64_t from_lsn, uint64_t max_lsn,

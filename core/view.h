@@ -112,8 +112,8 @@ int steme_json_proof(struct steme_views *v, const struct steme_id *id,
     struct steme_buf *b, struct steme_why *why);
 /*
  * Browsing: the children of a parent in the order they came ({"parent","children",
- * "next_cursor"}: the cursor is after_lsn of the next page), and the concepts at or below a
- * prefix in byte order ({"prefix","concepts","next_cursor"}: it is `after`).
+ * "next_cursor"}: the cursor is after_lsn of the next page), and the concepts whose
+ * path begins with prefix, in byte order ({"prefix","concepts","next_cursor"}: it is `after`).
  */
 int steme_json_children(struct steme_views *v, struct steme_str parent,
     uint64_t after_lsn, uint32_t limit, struct steme_buf *b, struct steme_why *why);

@@ -201,6 +201,21 @@ START_TEST(below_means_deeper_not_longer_and_not_itself)
 	steme_key_range_names(&from, &to, STEME_LIT(""));
 	steme_key_name(&k, STEME_LIT(" x"));
 	ck_assert(in_range(&k, &from, &to));
+
+	steme_key_range_names_from(&from, &to, STEME_LIT("a/b"));
+	steme_key_name(&k, STEME_LIT("a/b"));
+	ck_assert(in_range(&k, &from, &to));
+	steme_key_name(&k, STEME_LIT("a/bc/d"));
+	ck_assert(in_range(&k, &from, &to));
+	steme_key_name(&k, STEME_LIT("a/c"));
+	ck_assert(!in_range(&k, &from, &to));
+	steme_key_name(&k, STEME_LIT("a/a"));
+	ck_assert(!in_range(&k, &from, &to));
+	steme_key_range_names_from(&from, &to, STEME_LIT(""));
+	steme_key_name(&k, STEME_LIT("\xf4\x8f\xbf\xbf"));
+	ck_assert(in_range(&k, &from, &to));
+	steme_key_child(&k, STEME_LIT("a"), 1);
+	ck_assert(!in_range(&k, &from, &to));
 }
 END_TEST
 

@@ -192,6 +192,74 @@ START_TEST(a_scheme_form_may_not_break_the_rules_of_a_concept)
 }
 END_TEST
 
+static int
+prefix_err(const char *s)
+{
+	struct steme_why why = { "" };
+	int err = steme_prefix_check(steme_str_from(s), &why);
+
+	ck_assert((err == STEME_OK) == (why.text[0] == '\0'));
+	return err;
+}
+
+START_TEST(a_prefix_is_what_some_concept_begins_with)
+{
+	static const char *const fine[] = { "", "a", "a/", "a/b", "a b", "a ", "a/b ",
+	    ".", "..", "a/.", "a/..", "a@", "\xc3\xa4" };
+	static const char *const none[] = { "/", "a//", "a//b", "@", "a/@b", " a", "a/ b",
+	    "a /b", "./a", "../", "a\nb", "a\x7f" };
+	char text[STEME_CONCEPT_MAX + 2];
+
+	for (size_t i = 0; i < STEME_NELEM(fine); i++)
+		ck_assert_msg(prefix_err(fine[i]) == STEME_OK, "%s", fine[i]);
+	for (size_t i = 0; i < STEME_NELEM(none); i++)
+		ck_assert_msg(prefix_err(none[i]) == STEME_EINVAL, "%s", none[i]);
+	ck_assert_int_eq(prefix_err("a\xc3"), STEME_EUTF8);
+	/* as long as a concept can be, a segment as long as one, as many as there may be */
+	for (size_t i = 0; i < sizeof(text); i++)
+		text[i] = i % 200 == 199 ? '/' : 'a';
+	ck_assert_int_eq(steme_prefix_check((struct steme_str){ text,
+	    STEME_CONCEPT_MAX }, NULL), STEME_OK);
+	ck_assert_int_eq(steme_prefix_check((struct steme_str){ text,
+	    STEME_CONCEPT_MAX + 1 }, NULL), STEME_ETOOBIG);
+	memset(text, 'a', sizeof(text));
+	ck_assert_int_eq(steme_prefix_check((struct steme_str){ text,
+	    STEME_SEGMENT_MAX }, NULL), STEME_OK);
+	ck_assert_int_eq(steme_prefix_check((struct steme_str){ text,
+	    STEME_SEGMENT_MAX + 1 }, NULL), STEME_ETOOBIG);
+	for (size_t i = 0; i < STEME_SEGMENTS_MAX; i++)
+		memcpy(text + 2 * i, "a/", 2);
+	ck_assert_int_eq(steme_prefix_check((struct steme_str){ text,
+	    2 * STEME_SEGMENTS_MAX - 1 }, NULL), STEME_OK);
+	ck_assert_int_eq(steme_prefix_check((struct steme_str){ text,
+	    2 * STEME_SEGMENTS_MAX }, NULL), STEME_ETOOBIG);
+}
+END_TEST
+
+START_TEST(a_prefix_may_have_a_scheme)
+{
+	char out[STEME_CONCEPT_MAX + 1];
+	char in[STEME_CONCEPT_MAX + 10];
+
+	ck_assert_int_eq(steme_prefix_from_scheme(STEME_LIT("fda://"), out, NULL), 0);
+	ck_assert_str_eq(out, "fda/");
+	ck_assert_int_eq(steme_prefix_from_scheme(STEME_LIT("rfc://7/se"), out, NULL), 0);
+	ck_assert_str_eq(out, "rfc/7/se");
+	ck_assert_int_eq(steme_prefix_from_scheme(STEME_LIT("wor"), out, NULL), 0);
+	ck_assert_str_eq(out, "wor");
+	ck_assert_int_eq(steme_prefix_from_scheme(STEME_LIT(""), out, NULL), 0);
+	ck_assert_str_eq(out, "");
+	ck_assert_int_eq(steme_prefix_from_scheme(STEME_LIT("xyz://a"), out, NULL),
+	    STEME_EINVAL);
+	ck_assert_int_eq(steme_prefix_from_scheme(STEME_LIT("fda:///"), out, NULL),
+	    STEME_EINVAL);
+	memset(in, 'a', sizeof(in));
+	memcpy(in, "fda://", 6);
+	ck_assert_int_eq(steme_prefix_from_scheme((struct steme_str){ in,
+	    STEME_CONCEPT_MAX + 3 }, out, NULL), STEME_ETOOBIG);
+}
+END_TEST
+
 START_TEST(a_quote_is_short_and_printable)
 {
 	char noise[300];
@@ -293,6 +361,8 @@ suite(void)
 	tcase_add_test(t,
 	    a_scheme_form_may_not_break_the_rules_of_a_concept);
 	tcase_add_test(t, a_quote_is_short_and_printable);
+	tcase_add_test(t, a_prefix_is_what_some_concept_begins_with);
+	tcase_add_test(t, a_prefix_may_have_a_scheme);
 	tcase_add_test(t, any_name_becomes_one_segment_and_comes_back);
 	tcase_add_test(t, a_name_has_one_segment_only);
 	suite_add_tcase(s, t);

@@ -709,8 +709,21 @@ START_TEST(folders_and_concepts_are_listed_a_page_at_a_time)
 	ck_assert_str_eq(text(steme_json_concepts(fix.v, STEME_LIT("b"),
 	    STEME_LIT("b/x/deep"), 1, &body, &why)), "{\"prefix\":\"b\",\"concepts\":"
 	    "[\"b/y\"],\"next_cursor\":null}\n");
+	steme_buf_clear(&body);
+	ck_assert_str_eq(text(steme_json_concepts(fix.v, STEME_LIT("b/x/de"),
+	    STEME_LIT(""), 1, &body, &why)), "{\"prefix\":\"b/x/de\",\"concepts\":"
+	    "[\"b/x/deep\"],\"next_cursor\":null}\n");
+	steme_buf_clear(&body);
+	ck_assert_str_eq(text(steme_json_concepts_counted(fix.v, STEME_LIT("b/x/"),
+	    STEME_LIT(""), 1, &body, &why)), "{\"prefix\":\"b/x/\",\"concepts\":"
+	    "[{\"concept_path\":\"b/x/deep\",\"name\":\"deep\",\"assertions\":1,"
+	    "\"children\":false}],\"next_cursor\":null}\n");
 	ck_assert_int_eq(steme_json_concepts(fix.v, STEME_LIT("a//b"), STEME_LIT(""),
 	    1, &body, &why), STEME_EINVAL);
+	ck_assert_int_eq(steme_json_concepts_counted(fix.v, STEME_LIT("a//b"),
+	    STEME_LIT(""), 1, &body, &why), STEME_EINVAL);
+	ck_assert_int_eq(steme_json_children_counted(fix.v, STEME_LIT("a//b"), 0, 1,
+	    &body, &why), STEME_EINVAL);
 	ck_assert_int_eq(steme_json_children(fix.v, STEME_LIT(""), 0, 10001, &body,
 	    &why), STEME_EINVAL);
 }

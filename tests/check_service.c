@@ -532,6 +532,12 @@ START_TEST(objects_lists_history_and_diff_are_answered)
 	ask_text(&G, STEME_MSG_CHILDREN, &b, "sema");
 	steme_msg_put_list(&b, &l);
 	ask_text(&G, STEME_MSG_CONCEPTS, &b, "drug/sema");
+	l.text = STEME_LIT("dru");
+	steme_msg_put_list(&b, &l);
+	ask_text(&G, STEME_MSG_CONCEPTS, &b, "\"drug/sema\"");
+	l.text = STEME_LIT("fda://");
+	steme_msg_put_list(&b, &l);
+	ask_text(&G, STEME_MSG_CONCEPTS, &b, "{\"prefix\":\"fda/\",\"concepts\":[]");
 	l.text = STEME_LIT("drug/smea");
 	steme_msg_put_list(&b, &l);
 	ask_text(&G, STEME_MSG_NEIGHBOURS, &b, "drug/sema");

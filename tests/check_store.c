@@ -190,6 +190,66 @@ START_TEST(folders_and_names_come_in_their_order_and_in_pages)
 }
 END_TEST
 
+/* What begins so, after `after`, as "NAME ...". */
+static const char *
+begin_with(struct steme_store *s, const char *begins, const char *after, uint64_t max_lsn)
+{
+	static char out[512];
+
+	out[0] = '\0';
+	ck_assert_int_eq(steme_store_concepts_from(s, steme_str_from(begins),
+	    steme_str_from(after), max_lsn, collect_concept, out), STEME_OK);
+	return out;
+}
+
+static int
+take_one(void *arg, struct steme_str concept)
+{
+	collect_concept(arg, concept);
+	return 7;
+}
+
+START_TEST(names_are_found_by_how_they_begin_in_the_middle_of_a_segment)
+{
+	struct steme_store *s = fresh(_i);
+	const uint64_t all = UINT64_MAX;
+	char out[64] = "";
+
+	must_claim(s, &ann, "w/bur", "p", "1", T0);		/* lsn 2 */
+	must_claim(s, &ann, "w/bul/x", "p", "1", T0);		/* 3: w/bul has none */
+	must_claim(s, &ann, "w/bt", "p", "1", T0);		/* 4 */
+	must_claim(s, &ann, "w/bv", "p", "1", T0);		/* 5 */
+	must_claim(s, &ann, "w/b\xc3\xa4", "p", "1", T0);	/* 6 */
+	must_claim(s, &ann, "wb", "p", "1", T0);		/* 7 */
+	must_claim(s, &ann, "w", "p", "1", T0);			/* 8 */
+	must_claim(s, &ann, "w/Bu", "p", "1", T0);		/* 9 */
+	must_claim(s, &ann, "w/bul-1", "p", "1", T0);		/* 10 */
+	ck_assert_str_eq(begin_with(s, "w/bu", "", all), "w/bul-1 w/bul/x w/bur ");
+	ck_assert_str_eq(begin_with(s, "w/bul", "", all), "w/bul-1 w/bul/x ");
+	ck_assert_str_eq(begin_with(s, "w/bul/", "", all), "w/bul/x ");
+	ck_assert_str_eq(begin_with(s, "w/bur", "", all), "w/bur ");
+	ck_assert_str_eq(begin_with(s, "w/bury", "", all), "");
+	ck_assert_str_eq(begin_with(s, "w/b\xc3", "", all), "w/b\xc3\xa4 ");
+	ck_assert_str_eq(begin_with(s, "w/", "", all), "w/Bu w/bt w/bul-1 w/bul/x w/bur "
+	    "w/bv w/b\xc3\xa4 ");
+	ck_assert_str_eq(begin_with(s, "w", "w/bv", all), "w/b\xc3\xa4 wb ");
+	ck_assert_str_eq(begin_with(s, "", "w/bv", all), "w/b\xc3\xa4 wb ");
+	/* w was there by then, if without claims */
+	ck_assert_str_eq(begin_with(s, "", "", 3), "w w/bul/x w/bur ");
+	/* pages: exclusive, also of what is not there, before, or behind */
+	ck_assert_str_eq(begin_with(s, "w/bu", "w/bul-1", all), "w/bul/x w/bur ");
+	ck_assert_str_eq(begin_with(s, "w/bu", "w/bum", all), "w/bur ");
+	ck_assert_str_eq(begin_with(s, "w/bu", "a", all), "w/bul-1 w/bul/x w/bur ");
+	ck_assert_str_eq(begin_with(s, "w/bu", "w/bur", all), "");
+	ck_assert_str_eq(begin_with(s, "w/bu", "w/bv", all), "");
+	ck_assert_str_eq(begin_with(s, "w/bu", "z", all), "");
+	ck_assert_int_eq(steme_store_concepts_from(s, STEME_LIT("w/bu"), STEME_LIT(""),
+	    all, take_one, out), 7);
+	ck_assert_str_eq(out, "w/bul-1 ");
+	done_with(s);
+}
+END_TEST
+
 /* ---- writing ---- */
 
 START_TEST(an_object_is_created_once_and_exists_ever_after)
@@ -1255,6 +1315,7 @@ suite(void)
 	tcase_add_loop_test(t, a_new_store_has_a_genesis_and_nothing_else, 0, 2);
 	tcase_add_loop_test(t, an_acknowledged_claim_is_read_by_every_door, 0, 2);
 	tcase_add_loop_test(t, folders_and_names_come_in_their_order_and_in_pages, 0, 2);
+	tcase_add_loop_test(t, names_are_found_by_how_they_begin_in_the_middle_of_a_segment, 0, 2);
 	tcase_add_loop_test(t, an_object_is_created_once_and_exists_ever_after, 0, 2);
 	tcase_add_loop_test(t, what_breaks_a_rule_is_refused_with_a_reason, 0, 2);
 	tcase_add_loop_test(t, replication_is_not_held_to_the_limits_of_clients, 0, 2);

@@ -8,20 +8,20 @@ import { to } from "./links.js";
 import { LENSES, agent, claim, concept, conflict, count, crumbs, time, value, visible } from "./show.js";
 import * as predicate from "./predicate.js";
 
-const CHILDREN = 10000, PREDICATES = 200;
+const CHILDREN = 10000, FOUND = 1000, PREDICATES = 200;
 
 const byName = new Intl.Collator(undefined, { numeric: true });
 const settings = (s) => s.startsWith("_");	/* the store's own: after what it is for */
 
-/* A list of found concepts; more() gets the next page of them, {concepts, last}. */
-function section(found, label, last, more)
+/* A list of found concepts, by their member `name`; more() gets the next page of them, {concepts, last}. */
+function section(found, label, last, more, name = "name")
 {
 	const head = h("h2", null);
 	const named = () => head.replaceChildren(`${count(length)}${last ? "" : "+"} ${label}`);
 	let length = found.length;
-	const l = list({ label, name: (c) => c.name,
+	const l = list({ label, name: (c) => c[name],
 		row: (c) => ({ href: to.concept(c.concept_path), nodes: [
-			h("bdi.name", null, visible(c.name)),
+			h("bdi.name", null, visible(c[name])),
 			h("span.dim", null, c.assertions > 0 ? count(c.assertions) : "",
 			    h("span.more", { "aria-hidden": "true" }, c.children ? "›" : "")),
 			h("span.hidden", null, c.assertions > 0 ? " claims" : "", c.children ? ", has concepts below" : "")] }),
@@ -90,13 +90,20 @@ export async function browse({ signal, title })
 export async function prefix({ params, signal, title })
 {
 	const p = params.prefix ?? "";
-	const { concepts, all } = await beginning(p, signal);
+	let cursor = null;
+	const ask = async () => {
+		const a = await beginning(p, FOUND, signal, cursor);
+
+		cursor = a.next_cursor;
+		return { concepts: a.concepts, last: cursor === null };
+	};
+	const { concepts, last } = await ask();
 
 	title(`Search: ${p}`);
 	return [h("h1", null, "Concepts that begin with ", h("bdi.quoted", null, visible(p))),
-		all ? null : h("p.dim", null, `Of more than ${count(CHILDREN)} concepts there, the first were looked at.`),
-		concepts.length > 0 ? section(inOrder(concepts), "concepts", true) : h("p", null, "There is none. A path begins at the top: ",
-		    h("code", null, "world/france"), ", not ", h("code", null, "france"), ".")];
+		concepts.length > 0 ? section(concepts, "concepts", last, ask, "concept_path") :
+		    h("p", null, "There is none. A path begins at the top, and case counts: ", h("code", null, "world/france"),
+			", not ", h("code", null, "france"), " or ", h("code", null, "World/France"), ".")];
 }
 
 function lensChoice(path, lens)

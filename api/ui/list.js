@@ -121,8 +121,13 @@ export function list({ label, row, name, more })
 			complete = isLast;
 			size.style.setProperty("height", `${items.length * ROW}px`);
 			box.dataset.length = items.length;
+
+			const here = size.contains(document.activeElement);
+
 			size.replaceChildren();
 			draw();
+			if (here)
+				size.querySelector(`[data-i="${at}"] a`)?.focus({ preventScroll: true });
 		},
 	};
 }

@@ -5,26 +5,14 @@ import { getJSON } from "./api.js";
 import { to } from "./links.js";
 import { count, visible } from "./show.js";
 
-const SHOWN = 12, PAUSE_MS = 80, CHILDREN = 10000, FRESH_MS = 5000;
-let kept = { parent: null, at: 0, concepts: [] };
+const SHOWN = 12, PAUSE_MS = 80;
 
 /*
- * {concepts, all}: those one level below the last slash whose names begin like the rest;
- * case does not count.  all is false if there are more children than were looked at.
+ * A page of the concepts whose path begins with text, as it is typed but for slashes before
+ * it: {concepts, next_cursor}.
  */
-export async function beginning(text, signal)
-{
-	text = text.replace(/^\/+/, "");
-	const slash = text.lastIndexOf("/");
-	const parent = slash < 0 ? "" : text.slice(0, slash);
-	const rest = text.slice(slash + 1).toLowerCase();
-
-	if (kept.parent !== parent || Date.now() - kept.at > FRESH_MS) {
-		const a = await getJSON("/v1/concepts", { parent, limit: CHILDREN }, signal);
-		kept = { parent, at: Date.now(), concepts: a.concepts, all: a.next_cursor === null };
-	}
-	return { concepts: kept.concepts.filter((c) => c.name.toLowerCase().startsWith(rest)), all: kept.all };
-}
+export const beginning = (text, limit, signal, cursor = null) =>
+    getJSON("/v1/concepts", { prefix: text.replace(/^\/+/, ""), limit, cursor }, signal);
 
 export function search(form)
 {
@@ -67,15 +55,14 @@ export function search(form)
 		asking?.abort();
 		asking = new AbortController();
 		try {
-			const { concepts, all } = await beginning(input.value, asking.signal);
-			paths = concepts.slice(0, SHOWN).map((c) => c.concept_path);
+			const { concepts, next_cursor } = await beginning(input.value, SHOWN, asking.signal);
+			paths = concepts.map((c) => c.concept_path);
 			replace(box, paths.map((p, i) => h("li", { role: "option", id: `found-${i}`, "aria-selected": "false",
 			    on: { mousedown: (e) => { e.preventDefault(); open(to.concept(p)); } } }, h("bdi", null, visible(p)))),
-			    paths.length === 0 ? h("li.none", { role: "presentation" }, all ? "No concept begins so." :
-				`None of the first ${count(CHILDREN)} begins so.`) : null,
-			    concepts.length > SHOWN ? h("li.none", { role: "presentation" },
-				`and ${count(concepts.length - SHOWN)}${all ? "" : " or"} more: Enter lists them`) : null);
-			say(paths.length === 0 ? "No concept begins so." : `${count(concepts.length)} concepts`);
+			    paths.length === 0 ? h("li.none", { role: "presentation" }, "No concept begins so.") : null,
+			    next_cursor !== null ? h("li.none", { role: "presentation" }, "and more: Enter lists them") : null);
+			say(paths.length === 0 ? "No concept begins so." :
+			    `${next_cursor !== null ? "more than " : ""}${count(paths.length)} concepts`);
 		} catch (e) {
 			if (e.name === "AbortError")
 				return;

@@ -21,6 +21,17 @@ is "the root's children" '["_steme","drug","food"]' bash -c "curl -s '$U/v1/conc
 is "a folder says what its concepts hold" '{"parent":"drug","concepts":[{"concept_path":"drug/a","name":"a","assertions":3,"children":true}],"next_cursor":null}' get '/v1/concepts?parent=drug'
 is "a prefix goes to all levels" '["drug/a:3:true","drug/a/deep:1:false"]' \
     bash -c "curl -s '$U/v1/concepts?prefix=drug' | jq -c '[.concepts[] | \"\(.concept_path):\(.assertions):\(.children)\"]'"
+found () { get "/v1/concepts?prefix=$1" | jq -c '[.concepts[].concept_path]'; }
+is "and may stop within a segment" '["drug/a","drug/a/deep"]' found dru
+is "also below one" '["drug/a/deep"]' found drug/a/d
+is "or behind a slash" '["drug/a","drug/a/deep"]' found drug/
+is "but does not begin within one" '[]' found rug
+is "and case counts" '[]' found Dru
+is "an empty one is all" '["drug/a","drug/a/deep","food/b"]' bash -c "curl -s '$U/v1/concepts?prefix=' | jq -c '[.concepts[].concept_path | select(startswith(\"_\") | not)]'"
+is "a scheme stands for its path" '{"prefix":"fda/","concepts":[]}' bash -c "curl -s '$U/v1/concepts?prefix=fda://' | jq -c '{prefix, concepts}'"
+put fda/labels/x dose 1 $S1 0.9 2026-01-01T00:00:00Z >/dev/null
+is "whole or in part" '["fda/labels/x"]' found fda://lab
+is "what is not a scheme is told" 400 bash -c "curl -s -o '$T/body' -w '%{http_code}' '$U/v1/concepts?prefix=xyz://a'"
 pages () { # PATH MEMBER NAME: all items in pages of one
 	local c='' out
 	while :; do
@@ -33,18 +44,19 @@ pages () { # PATH MEMBER NAME: all items in pages of one
 export -f pages 2>/dev/null
 is "pages of one are the whole: children" "$(get /v1/concepts | jq -r '.concepts[].name')" pages /v1/concepts concepts name
 is "below a prefix" "$(get '/v1/concepts?prefix=drug' | jq -r '.concepts[].concept_path')" pages '/v1/concepts?prefix=drug' concepts concept_path
+is "below half a segment" "$(get '/v1/concepts?prefix=drug/a' | jq -r '.concepts[].concept_path')" pages '/v1/concepts?prefix=drug/a' concepts concept_path
 is "agents" "$(get /v1/agents | jq -r '.agents[].agent_id')" pages /v1/agents agents agent_id
 is "sources" "$(get /v1/sources | jq -r '.sources[].source')" pages /v1/sources sources source
 is "an unknown parent has nothing, as an array" '{"parent":"no/such","concepts":[],"next_cursor":null}' get '/v1/concepts?parent=no/such'
-for bad in 'parent=a&prefix=b' 'limit=0' 'limit=10001' 'limit=x' 'cursor=x' 'parent=a//b' 'what=1' 'limit=1&limit=2'; do
+for bad in 'parent=a&prefix=b' 'limit=0' 'limit=10001' 'limit=x' 'cursor=x' 'parent=a//b' 'prefix=a//b' 'prefix=/a' 'prefix=@' 'prefix=a%ff' 'what=1' 'limit=1&limit=2'; do
 	answers "concepts?$bad is refused" 400 "$U/v1/concepts?$bad"
 done
 answers "an agent's cursor that was none" 400 "$U/v1/agents?cursor=zz"
 
 # --- agents, sources
 is "agents have their local names" '["operator"]' bash -c "curl -s $U/v1/agents | jq -c '[.agents[] | select(.steward) | .name]'"
-is "and their assertions alone are counted" 5 bash -c "curl -s $U/v1/agents | jq '.agents[] | select(.name != \"operator\") | .assertions'"
-is "sources come with what cites them" "[[\"$S2\",3,\"active\"],[\"$S1\",2,\"active\"]]" \
+is "and their assertions alone are counted" 6 bash -c "curl -s $U/v1/agents | jq '.agents[] | select(.name != \"operator\") | .assertions'"
+is "sources come with what cites them" "[[\"$S2\",3,\"active\"],[\"$S1\",3,\"active\"]]" \
     bash -c "curl -s $U/v1/sources | jq -c '[.sources[] | [.source,.assertions,.state]]'"
 is "by prefix" "[\"$S1\"]" bash -c "curl -s '$U/v1/sources?prefix=https://fda' | jq -c '[.sources[].source]'"
 
