@@ -125,10 +125,11 @@ static bool
 next_block(struct steme_str *text, struct block *b)
 {
 	static const char help[] = "# HELP ";
-	const char *p = text->p, *end = p + text->n, *nl;
+	const char *p = text->p, *end, *nl;
 
 	if (text->n <= sizeof(help) - 1 || memcmp(p, help, sizeof(help) - 1) != 0)
 		return false;
+	end = p + text->n;
 	b->name.p = p + sizeof(help) - 1;
 	for (p = b->name.p; p < end && *p != ' ' && *p != '\n'; p++)
 		continue;

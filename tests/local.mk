@@ -602,3 +602,15 @@ TESTS += check_guard
 check_guard_SOURCES = %D%/check_guard.c api/limits.c api/breaker.c api/slowlog.c api/audit.c api/hotpaths.c
 check_guard_CPPFLAGS = $(CHECK_CPPFLAGS)
 check_guard_LDADD = $(BASE_TEST_LIBS)
+
+# --- the sidecar's handlers under requests from memory
+FUZZ_TARGETS += fuzz_http
+EXTRA_DIST += %D%/fuzz/corpus/http %D%/fuzz/fake_http.h
+if FUZZERS
+noinst_PROGRAMS += fuzz_http
+fuzz_http_SOURCES = %D%/fuzz/fuzz_http.c %D%/fuzz/fake_http.c $(API_HANDLERS)
+nodist_fuzz_http_SOURCES = api/files_data.c
+fuzz_http_CPPFLAGS = $(stemedb_api_CPPFLAGS)
+fuzz_http_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer -Wl,--wrap=api_is_local
+fuzz_http_LDADD = $(BASE_LIBS) $(ZLIB_LIBS)
+endif
