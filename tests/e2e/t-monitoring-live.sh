@@ -169,6 +169,8 @@ ended () { ! kill -0 "$pid"; }
 ok "the daemon ends" until_true 30 ended
 rm "$BADSYNC"
 ok "it is started again" up_bare
+failed_syncs () { get /metrics | awk '$1 == "stemedb_wal_fsync_errors_total" { print $2 }'; }
+is "the new process counts what the old one met" 1 failed_syncs
 fires WALFsyncFailure
 clears WALFsyncFailure
 
