@@ -5,28 +5,49 @@
 #include "core/metrics_impl.h"
 #include "core/util.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 static const double quantiles[] = { 0.5, 0.9, 0.99 };
+
+/* Without printf: there are thousands of these in an exposition. */
+static void
+put_integer(struct steme_buf *b, int64_t v)
+{
+	uint64_t u = v < 0 ? -(uint64_t)v : (uint64_t)v;
+	char text[24], *p = text + sizeof(text);
+
+	do
+		*--p = (char)('0' + u % 10);
+	while ((u /= 10) > 0);
+	if (v < 0)
+		*--p = '-';
+	steme_buf_put(b, p, (size_t)(text + sizeof(text) - p));
+}
 
 static void
 sample(struct steme_buf *b, const struct steme_series *s, const char *suffix,
     const char *extra, double v)
 {
-	const char *comma = s->labels[0] != '\0' && extra != NULL ? "," : "";
-
-	steme_buf_printf(b, "%s%s", s->family->name, suffix);
-	if (s->labels[0] != '\0' || extra != NULL)
-		steme_buf_printf(b, "{%s%s%s}", s->labels, comma,
-		    extra == NULL ? "" : extra);
+	steme_buf_puts(b, s->family->name);
+	steme_buf_puts(b, suffix);
+	if (s->labels[0] != '\0' || extra != NULL) {
+		steme_buf_putc(b, '{');
+		steme_buf_puts(b, s->labels);
+		if (s->labels[0] != '\0' && extra != NULL)
+			steme_buf_putc(b, ',');
+		steme_buf_puts(b, extra == NULL ? "" : extra);
+		steme_buf_putc(b, '}');
+	}
+	steme_buf_putc(b, ' ');
 	if (isnan(v))
-		steme_buf_puts(b, " NaN\n");
+		steme_buf_puts(b, "NaN");
 	else if (v == floor(v) && fabs(v) < 1e15)
-		steme_buf_printf(b, " %" PRId64 "\n", (int64_t)v);
+		put_integer(b, (int64_t)v);
 	else
-		steme_buf_printf(b, " %.12g\n", v);
+		steme_buf_printf(b, "%.12g", v);
+	steme_buf_putc(b, '\n');
 }
 
 static void
@@ -47,27 +68,34 @@ write_histogram(struct steme_buf *b, const struct steme_series *s)
 	sample(b, s, "_count", NULL, (double)sum);
 }
 
-/* The value below which the share q of the window's observations lies; 0 if none. */
-static double
-window_quantile(const struct steme_series *s, double q)
+/* The observations of all windows that still count; returns their number. */
+static uint64_t
+add_windows(const struct steme_series *s, uint64_t cell[STEME_CELLS])
 {
 	int64_t now = steme_metrics_epoch();
-	uint64_t total = 0, want, seen = 0;
-	uint64_t cell[STEME_CELLS] = {0};
+	uint64_t total = 0;
 
+	memset(cell, 0, STEME_CELLS * sizeof(*cell));
 	for (unsigned w = 0; w < STEME_WINDOWS; w++) {
 		if (now - atomic_load(&s->window[w].epoch) >= STEME_WINDOWS)
 			continue;
-		for (unsigned i = 0; i < STEME_CELLS; i++) {
+		for (unsigned i = 0; i < STEME_CELLS; i++)
 			cell[i] += atomic_load_explicit(&s->window[w].cell[i],
 			    memory_order_relaxed);
-		}
 	}
 	for (unsigned i = 0; i < STEME_CELLS; i++)
 		total += cell[i];
+	return total;
+}
+
+/* The value below which the share q of the observations lies; 0 if there are none. */
+static double
+quantile(const uint64_t cell[STEME_CELLS], uint64_t total, double q)
+{
+	uint64_t want = (uint64_t)ceil(q * (double)total), seen = 0;
+
 	if (total == 0)
 		return 0;
-	want = (uint64_t)ceil(q * (double)total);
 	for (unsigned i = 0; i < STEME_CELLS; i++) {
 		seen += cell[i];
 		if (seen >= want)
@@ -79,11 +107,12 @@ window_quantile(const struct steme_series *s, double q)
 static void
 write_summary(struct steme_buf *b, const struct steme_series *s)
 {
+	uint64_t cell[STEME_CELLS], total = add_windows(s, cell);
 	char q[64];
 
 	for (unsigned i = 0; i < STEME_NELEM(quantiles); i++) {
 		snprintf(q, sizeof(q), "quantile=\"%.10g\"", quantiles[i]);
-		sample(b, s, "", q, window_quantile(s, quantiles[i]));
+		sample(b, s, "", q, quantile(cell, total, quantiles[i]));
 	}
 	sample(b, s, "_sum", NULL, steme_metrics_double(atomic_load(&s->bits)));
 	sample(b, s, "_count", NULL, (double)atomic_load(&s->count));
