@@ -3,7 +3,7 @@
 #
 #   make bench                          all parts, about ten minutes
 #   BENCH="import query" make bench     some of: import write write32 query http
-#                                       mount rebuild memory
+#                                       httpload metrics mount rebuild memory
 # Results: a table on stdout, and bench/bench.tsv in the build folder with the
 # commands.  doc/benchmarks.md explains them.
 set -uo pipefail
@@ -39,7 +39,7 @@ trap cleanup EXIT
 trap 'exit 130' INT TERM
 
 PORT=$(free_port)
-all="import write write32 query http mount rebuild memory"
+all="import write write32 query http httpload metrics mount rebuild memory"
 printf 'part\twhat\tunit\tours\tpeer\tratio\ttarget\tmet\tcommand\tpeer command\n' >"$OUT/bench.tsv"
 {
 	echo "date $(date -u +%Y-%m-%dT%H:%MZ)"

@@ -63,7 +63,7 @@ signed_http () {
 	[ "$(grep -c '"status":"created"' "$T/results")" = "$NSINGLE" ] || die "not all lines were stored"
 	calc "$NSINGLE / $s"
 }
-http_loading () {
+part_httpload () {
 	mkdir -p "$T/batches"
 	split -l 1 -a 4 "$DATA/batches" "$T/batches/"
 	for f in "$T"/batches/*; do
@@ -103,18 +103,18 @@ http_idle () {
 	    "bench_conns idle 1000 P URI; /proc/PID/status before and with them" -
 }
 
-# wrk_p99: milliseconds of one client.
-wrk_p99 () {
-	wrk -t1 -c1 -d5s --latency "http://127.0.0.1:$PORT/v1/query?concept_path=$CONCEPT" >"$T/out" 2>&1
+# wrk_ms PERCENTILE PATH: milliseconds of one client that asks again and again.
+wrk_ms () {
+	wrk -t1 -c1 -d5s --latency "http://127.0.0.1:$PORT$2" >"$T/out" 2>&1
 	! grep -q 'Non-2xx\|Socket errors' "$T/out" || die "$(cat "$T/out")"
-	sed -n 's/^ *99% *//p' "$T/out" | awk '/us$/ { print $1 / 1000 } /[0-9]ms$/ { print $1 + 0 } /[0-9]s$/ && !/[mu]s$/ { print $1 * 1000 }'
+	sed -n "s/^ *$1% *//p" "$T/out" | awk '/us$/ { print $1 / 1000 } /[0-9]ms$/ { print $1 + 0 } /[0-9]s$/ && !/[mu]s$/ { print $1 * 1000 }'
 }
 http_slow () {
 	local alone beside
 	[ "$(ulimit -n)" -ge 10100 ] || ulimit -n 10100 || die "10,000 connections need ulimit -n 10100"
-	alone=$(wrk_p99)
+	alone=$(wrk_ms 99 "/v1/query?concept_path=$CONCEPT")
 	helper_up conns '^open' "$BUILD/bench_conns" slow 10000 "$PORT" "/v1/query?concept_path=$CONCEPT"
-	beside=$(wrk_p99)
+	beside=$(wrk_ms 99 "/v1/query?concept_path=$CONCEPT")
 	helpers_down
 	row "p99 of a query beside 10,000 slow connections; alone" ms "$beside" "$alone" "" \
 	    "bench_conns slow 10000 P URI; wrk -t1 -c1 -d5s --latency" "wrk -t1 -c1 -d5s --latency"
@@ -123,23 +123,17 @@ http_slow () {
 
 # ---- /metrics ----
 
-http_metrics () {
-	local i
+part_metrics () {
 	store_fresh --no-mount
-	for i in 1 2 3 4; do
-		sed "s,\"concept_path\":\",&root$i/," "$DATA/mdn.ndjson"
-	done | awk 'NR <= 1000000' | "$STEME" import --batch --dir "$D" - >"$T/out" 2>&1 || { cat "$T/out" >&2; die "import failed"; }
+	import_million
 	make_posts "$DATA/agents.ndjson" >"$T/posts.lua"
 	wrk -t1 -c8 -d"${BENCH_POSTS:-10s}" -s "$T/posts.lua" "http://127.0.0.1:$PORT" >"$T/out" 2>&1
 	grep -q '^agents 10000' "$T/out" || { cat "$T/out" >&2; die "not all 10,000 agents wrote"; }
 	wrk_rate -s "$DATA/lua" "http://127.0.0.1:$PORT" >/dev/null
-	for i in $(seq 21); do
-		curl -sSf -o "$T/metrics" -w '%{time_total}\n' "http://127.0.0.1:$PORT/metrics" || die "no /metrics"
-	done >"$T/times"
+	curl -sSf -o "$T/metrics" "http://127.0.0.1:$PORT/metrics" || die "no /metrics"
 	rm -f "$D/bench-loaded"
 	row "/metrics, a million claims, 10,000 agents ($(wc -l <"$T/metrics") lines)" ms \
-	    "$(calc "1000 * $(median <"$T/times")")" - "<= 5" \
-	    "curl -w %{time_total} http://127.0.0.1:P/metrics, median of 21" -
+	    "$(wrk_ms 50 /metrics)" - "<= 5" "wrk -t1 -c1 -d5s --latency http://127.0.0.1:P/metrics, median" -
 }
 # For wrk: each line of the file posted once, by turns.
 make_posts () {
@@ -183,6 +177,4 @@ part_http () {
 	http_latency
 	http_idle
 	http_slow
-	http_loading
-	http_metrics
 }

@@ -15,14 +15,11 @@ part_rebuild () {
 	row "rebuild beside an old index" claims/s "$(calc "$claims / $peer")" - ">= 158000" "steme rebuild" -
 }
 
-# A million claims: those of MDN under four roots.
 part_memory () {
-	local i pid kb claims
+	local pid kb claims
 	export STEMEDB_CACHE_SIZE_MB=64
 	store_fresh
-	for i in 1 2 3 4; do
-		sed "s,\"concept_path\":\",&root$i/," "$DATA/mdn.ndjson"
-	done | awk 'NR <= 1000000' | "$STEME" import --batch --dir "$D" - >"$T/out" 2>&1 || { cat "$T/out" >&2; die "import failed"; }
+	import_million
 	pid=$(daemon_pid)
 	kb=$(sed -n 's/^RssAnon:[[:space:]]*\([0-9]*\).*/\1/p' "/proc/$pid/status")
 	claims=$("$STEME" status --dir "$D" --json | sed -n 's/.*"assertions":\([0-9]*\).*/\1/p')
