@@ -297,7 +297,7 @@ on_result(void *arg, size_t index, const struct steme_msg_put_result *r)
 	return STEME_OK;
 }
 
-/* The node's cap is used up: the load waits, and all behind it. */
+/* The node's cap is used up, or its queue was too long: the load waits, and all behind it. */
 static void
 hold(struct sender *s, struct flight *f, const char *why)
 {
@@ -335,7 +335,8 @@ land(struct sender *s, int timeout_ms)
 			f = &s->flight[i];
 	if (f == NULL)
 		return;
-	if (a.err == STEME_ELIMIT) {
+	/* of a write, the daemon's ETIMEOUT says that nothing was stored */
+	if (a.err == STEME_ELIMIT || a.err == STEME_ETIMEOUT) {
 		hold(s, f, a.why.text);
 		return;
 	}

@@ -58,5 +58,15 @@ is "undrain" created set_ "_steme/nodes/$node" drained
 is "readyz: 200" 200 curl -s -o /dev/null -w '%{http_code}' "http://127.0.0.1:$P/readyz"
 is "writes are taken" 0 rc say gate/a 6
 ok "both are logged" sh -c "grep -q 'node is draining' '$D/log/stemefs.log' && grep -q 'node is undrained' '$D/log/stemefs.log'"
+
+# a queue that is longer than writes may wait: what was refused is sent again
+set_ _steme/limits max_assertions_per_sec >/dev/null
+down >/dev/null
+printf '[storage]\nlock_timeout_ms = 1\n' >>"$D/api.toml"
+up || fail "up with a short lock timeout"
+seq 1 40000 | sed 's|.*|{"concept_path":"gate/q&","predicate":"n","object":&,"agent":"anna","time":"2026-01-01"}|' >"$T/q.ndjson"
+is "an import waits for its turn" "40000 created, 0 already there, 0 refused" sh -c \
+    "'$STEME' import --dir '$D' --batch '$T/q.ndjson' 2>'$T/err' | tail -n 1"
+like "after it was refused some" 'lock timeout' cat "$T/err"
 ok "verify" "$STEME" verify
 done_testing
