@@ -12,6 +12,18 @@ CLEANFILES += %D%/systemd/stemedb-api.service
 	$(AM_V_GEN)$(MKDIR_P) %D%/systemd && \
 	    sed 's,[@]bindir[@],$(bindir),g' $(srcdir)/%D%/systemd/stemedb-api.service.in >$@-t && mv -f $@-t $@
 
+# Backup and compression of the log: scripts, their units and timers.
+dist_pkglibexec_SCRIPTS = %D%/archive/stemedb-backup %D%/archive/stemedb-log-archiver
+dist_unit_DATA = %D%/systemd/stemedb-backup.timer %D%/systemd/stemedb-log-archiver.timer
+archive_units = %D%/systemd/stemedb-backup.service %D%/systemd/stemedb-log-archiver.service
+nodist_unit_DATA += $(archive_units)
+EXTRA_DIST += %D%/systemd/stemedb-backup.service.in %D%/systemd/stemedb-log-archiver.service.in
+CLEANFILES += $(archive_units)
+$(archive_units): %D%/systemd/%.service: %D%/systemd/%.service.in Makefile
+	$(AM_V_GEN)$(MKDIR_P) %D%/systemd && \
+	    sed 's,[@]bindir[@],$(bindir),g; s,[@]pkglibexecdir[@],$(pkglibexecdir),g' \
+	    $(srcdir)/%D%/systemd/$*.service.in >$@-t && mv -f $@-t $@
+
 examplesdir = $(docdir)/examples
 examplesinglenodedir = $(examplesdir)/single-node
 dist_examplesinglenode_DATA = %D%/examples/single-node/api.toml
@@ -22,6 +34,7 @@ dist_examplethreenodes_DATA += %D%/examples/three-nodes/api-node3.toml
 examplelaptopdir = $(examplesdir)/laptop
 dist_examplelaptop_DATA = %D%/examples/laptop/api.toml %D%/examples/laptop/stemedb-api.service
 dist_examples_DATA = %D%/examples/README.md %D%/logrotate .env.example
+dist_examples_DATA += %D%/examples/nginx-upstream.conf %D%/examples/envoy.yaml
 
 EXTRA_DIST += %D%/sample/README.md %D%/sample/countries.ndjson \
 	%D%/sample/countries.js %D%/sample/readers.js %D%/sample/regenerate \
@@ -46,4 +59,4 @@ dist_dashboards_DATA = %D%/monitoring/dashboards/stemedb-api.json \
 	%D%/monitoring/dashboards/stemedb-queries.json \
 	%D%/monitoring/dashboards/stemedb-storage.json \
 	%D%/monitoring/dashboards/stemedb-wal.json
-dist_pkglibexec_SCRIPTS = %D%/monitoring/stemedb-disk-metrics
+dist_pkglibexec_SCRIPTS += %D%/monitoring/stemedb-disk-metrics

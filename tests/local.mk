@@ -357,6 +357,7 @@ check_claim_flat_LDADD = $(BASE_TEST_LIBS)
 CLI_TESTS = %D%/e2e/t-cli-run.sh %D%/e2e/t-cli-write.sh %D%/e2e/t-cli-import.sh
 CLI_TESTS += %D%/e2e/t-cli-journal.sh %D%/e2e/t-cli-service.sh
 CLI_TESTS += %D%/e2e/t-cli-completion.sh %D%/man.sh %D%/e2e/t-cli-repair.sh
+CLI_TESTS += %D%/e2e/t-archive.sh %D%/e2e/t-proxy.sh
 dist_check_SCRIPTS += $(CLI_TESTS)
 TESTS += $(CLI_TESTS)
 

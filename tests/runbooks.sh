@@ -67,9 +67,35 @@ case \$1.\$2 in
 (start.stemedb-api) exec "$BIN/steme" up ;;
 (stop.stemedb-api) exec "$BIN/steme" down ;;
 (restart.stemedb-api) exec "$BIN/steme" restart ;;
+(start.*.service|start.*.timer|stop.*.service|stop.*.timer|is-active.*) exec archive-unit "\$1" "\$2" ;;
 esac
 echo "Failed to \$1 \$2: Unit \$2 not loaded." >&2
 exit 5
+END
+# The units of backup and compression, as they are installed: by their names or aliases; a
+# service is its ExecStart in a group of processes that a stop ends, a timer a file.
+shim archive-unit <<END
+units=$(dirname "$(find "$T/inst" -name stemedb-backup.timer)") state=$T/units
+mkdir -p "\$state"
+unit=\$(cd "\$units" && { [ -f "\$2" ] && echo "\$2" || grep -lx "Alias=\$2" -- *; } 2>/dev/null)
+[ -n "\$unit" ] || { echo "Failed to \$1 \$2: Unit \$2 not loaded." >&2; exit 5; }
+alive () { [ -f "\$state/\$unit" ] && { [ "\${unit##*.}" = timer ] || kill -0 -- "-\$(cat "\$state/\$unit")" 2>/dev/null; }; }
+case \$1.\${unit##*.} in
+(is-active.*) if alive; then echo active; else echo inactive; exit 3; fi ;;
+(start.timer) : >"\$state/\$unit" ;;
+(start.service)
+	start=\$(sed -n 's/^ExecStart=//p' "\$units/\$unit")
+	setsid "$T/inst\$start" >"\$state/\$unit.out" 2>&1 &
+	echo \$! >"\$state/\$unit" ;;
+(stop.timer) rm -f "\$state/\$unit" ;;
+(stop.service)
+	if alive; then
+		kill -TERM -- "-\$(cat "\$state/\$unit")"
+		for i in \$(seq 600); do alive || break; /usr/bin/sleep 0.1; done
+	fi
+	! alive ;;
+esac
+exit
 END
 shim editor <<'END'
 printf '[Service]\nEnvironment="STEMEDB_CACHE_SIZE_MB=2048"\n' >"$1"

@@ -10,7 +10,7 @@ run_packages="fuse3 curl attr openssl"
 test_packages="clang libclang-rt-14-dev rsync jq python3 e2fsprogs util-linux
 procps iproute2 hey xxd tar gzip findutils diffutils psmisc bash mandoc systemd
 chromium chromium-driver nodejs
-prometheus prometheus-node-exporter python3-yaml"
+prometheus prometheus-node-exporter python3-yaml nginx-light"
 bench_packages="postgresql postgresql-contrib wrk hey nodejs npm"
 
 say () { printf '%s\n' "$*"; }
