@@ -79,6 +79,7 @@ case "\$*" in
 esac
 END
 chmod +x "$T/bin/cp"
+for i in 1 2 3 4 5 6 7 8 9 10; do "$STEME" assert single p$i "$i" >/dev/null; done	# a group each
 second
 ok "a copy with a hole is made whole" env PATH="$T/bin:$PATH" "$BACKUP" --dir "$D" --to "$B"
 rm "$T/bin/cp"
