@@ -85,23 +85,28 @@ is "and all are there" 50000 bash -c "curl -s '$U/v1/health' | jq '.assertions_c
 "$STEME" down >/dev/null
 printf '[api]\nmax_bulk_uploads = 2\n' >"$D/api.toml"
 up || fail "up with a limit"
-# Uploads that stay open until told: one line each, answered only when the body has ended.
+# Uploads that stay open until told: enough lines for a group that is stored before the
+# body has ended, then blank ones, lest they are taken for stuck.
 for i in 1 2; do
-	mkfifo "$T/hold$i"
-	{ echo "{\"concept_path\":\"held/c$i\",\"predicate\":\"p\",\"object\":$i}"; read -r _ <"$T/hold$i"; } |
-	    curl -s -w '%{http_code}' -o "$T/held$i" -X POST -T - "$B" >"$T/held$i.status" &
+	{
+		seq 1 5000 | sed "s|.*|{\"concept_path\":\"held/c$i\",\"predicate\":\"p&\",\"object\":&}|"
+		while [ ! -e "$T/release" ]; do
+			head -c 8192 /dev/zero | tr '\0' '\n'
+			sleep 0.2
+		done
+	} | curl -s -w '%{http_code}' -o "$T/held$i" -X POST -T - "$B" >"$T/held$i.status" &
 	eval "held$i=$!"
+	until curl -s "$U/v1/query?concept_path=held/c$i&limit=1" | grep -q assertion_id; do
+		kill -0 "$!" 2>/dev/null || break
+		sleep 0.1
+	done
 done
 one='{"concept_path":"held/more","predicate":"p","object":1}'
-for i in $(seq 100); do	# until both have begun
-	[ "$(curl -s -o "$T/body" -w '%{http_code}' -d "$one" "$B")" = 503 ] && break
-	sleep 0.1
-done
 answers "a third upload is refused" 503 -d "$one" "$B"
 ok "with Retry-After" has_header 'retry-after: [0-9]+'
 like "naming the limit" 'max_bulk_uploads' body
 answers "a single claim is not" 201 -d "$one" "$U/v1/assert"
-for i in 1 2; do echo >"$T/hold$i"; done
+touch "$T/release"
 # shellcheck disable=SC2154
 wait "$held1" "$held2"
 is "those under way are answered" '200 200' bash -c "echo \$(cat '$T/held1.status') \$(cat '$T/held2.status')"
