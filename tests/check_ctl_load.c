@@ -152,6 +152,8 @@ START_TEST(writers_that_write_at_once_share_syncs)
 	struct steme_store_stats before, after;
 	struct writer w[32];
 
+	/* each group takes a while: the next gathers whoever comes meanwhile */
+	atomic_store(&D.g.commit_us, 20000);
 	steme_store_stats(D.g.s, &before);
 	for (unsigned i = 0; i < 32; i++) {
 		w[i] = (struct writer){ .n = 20, .id = i };

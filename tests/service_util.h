@@ -61,12 +61,14 @@ static inline void
 rig_operator(struct rig *r)
 {
 	char path[128], pem[STEME_KEY_PEM_MAX];
+	mode_t mask;
 	FILE *f;
 
 	ck_assert(mkdir(r->keys, 0700) == 0 || errno == EEXIST);
 	snprintf(path, sizeof(path), "%s/operator.pem", r->keys);
-	umask(077);
+	mask = umask(077);
 	ck_assert_ptr_nonnull(f = fopen(path, "w"));
+	umask(mask);
 	steme_key_pem(pem, &r->p.op);
 	ck_assert_int_ge(fputs(pem, f), 0);
 	ck_assert_int_eq(fclose(f), 0);
