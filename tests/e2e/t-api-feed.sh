@@ -37,7 +37,8 @@ T1=$(find /proc/"$(pid_of stemedb-api)"/task -maxdepth 1 | wc -l)
 ok "of threads there are few" [ "$T1" -lt 20 ]
 
 # --- interruptions: each lsn once
-python3 "$F" steady "$P" "$(lsn)" 300 >"$T/steady" 2>"$T/steady.err" &
+at=$(lsn)	# not in the background: the first claim may come before it
+python3 "$F" steady "$P" "$at" 300 >"$T/steady" 2>"$T/steady.err" &
 S=$!
 for i in $(seq 300); do
 	put "steady/$((i % 7))" "$i"
