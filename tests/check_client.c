@@ -4,20 +4,6 @@
 #include "core/instance.h"
 #include "tests/fake_daemon.h"
 
-static struct served D;
-
-static void
-up(void)
-{
-	serve(&D, NULL);
-}
-
-static void
-down(void)
-{
-	unserve(&D);
-}
-
 /* ---- connecting ---- */
 
 START_TEST(why_nobody_answers_is_explained)
@@ -30,8 +16,7 @@ START_TEST(why_nobody_answers_is_explained)
 	snprintf(dir, sizeof(dir), "%s", D.g.p.dir);
 	ck_assert_int_eq(steme_instance_init(&in, dir, NULL), STEME_OK);
 	/* Never started. */
-	steme_ctl_close(D.ctl);
-	D.ctl = NULL;
+	stop_serving();
 	ck_assert_int_eq(steme_client_open(&c, D.path, 0, &why), STEME_ECONN);
 	ck_assert_ptr_null(c);
 	ck_assert_ptr_nonnull(strstr(why.text, D.path));
@@ -84,18 +69,13 @@ START_TEST(a_daemon_that_does_not_greet_is_given_up)
 	struct steme_client *c;
 	struct steme_why why = { "" };
 	struct fake f;
-	pthread_t t;
 
-	steme_ctl_close(D.ctl);
-	D.ctl = NULL;
-	fake_listen(&f, D.path);
-	pthread_create(&t, NULL, fake_greets_badly, &f);
+	fake_stands_in(&f, fake_greets_badly);
 	ck_assert_int_eq(steme_client_open(&c, D.path, 0, &why), STEME_ECONN);
 	ck_assert_ptr_nonnull(strstr(why.text, "does not answer"));
 	ck_assert_int_eq(steme_client_open(&c, D.path, 0, &why), STEME_EPROTO);
 	ck_assert_ptr_nonnull(strstr(why.text, "greeting"));
-	pthread_join(t, NULL);
-	close(f.listens);
+	fake_end(&f);
 }
 END_TEST
 
@@ -212,12 +192,8 @@ START_TEST(a_daemon_that_dies_in_the_middle_is_a_lost_connection)
 	struct steme_client *c;
 	struct steme_why why = { "" };
 	struct fake f;
-	pthread_t t;
 
-	steme_ctl_close(D.ctl);
-	D.ctl = NULL;
-	fake_listen(&f, D.path);
-	pthread_create(&t, NULL, fake_dies, &f);
+	fake_stands_in(&f, fake_dies);
 	ck_assert_int_eq(steme_client_open(&c, D.path, 0, &why), STEME_OK);
 	ck_assert_uint_eq(steme_client_welcome(c)->boot, 99);
 	ck_assert(steme_str_eq(steme_client_welcome(c)->node_name, STEME_LIT("fake")));
@@ -227,9 +203,8 @@ START_TEST(a_daemon_that_dies_in_the_middle_is_a_lost_connection)
 	/* It stays so. */
 	ck_assert_int_eq(steme_client_ask(c, STEME_MSG_STATUS, "", 0, NULL, &why),
 	    STEME_ECONN);
-	pthread_join(t, NULL);
+	fake_end(&f);
 	steme_client_close(c);
-	close(f.listens);
 }
 END_TEST
 
@@ -252,12 +227,8 @@ START_TEST(a_request_has_a_deadline)
 	struct steme_client *c;
 	struct steme_why why = { "" };
 	struct fake f;
-	pthread_t t;
 
-	steme_ctl_close(D.ctl);
-	D.ctl = NULL;
-	fake_listen(&f, D.path);
-	pthread_create(&t, NULL, fake_silent, &f);
+	fake_stands_in(&f, fake_silent);
 	ck_assert_int_eq(steme_client_open(&c, D.path, 0, &why), STEME_OK);
 	steme_client_set_timeout(c, 100);
 	ck_assert_int_eq(steme_client_ask(c, STEME_MSG_PING, "", 0, NULL, &why), 0);
@@ -265,8 +236,7 @@ START_TEST(a_request_has_a_deadline)
 	    STEME_ETIMEOUT);
 	ck_assert_ptr_nonnull(strstr(why.text, "in time"));
 	steme_client_close(c);
-	pthread_join(t, NULL);
-	close(f.listens);
+	fake_end(&f);
 }
 END_TEST
 
@@ -289,18 +259,13 @@ START_TEST(a_malformed_answer_ends_the_connection)
 	struct steme_client *c;
 	struct steme_why why = { "" };
 	struct fake f;
-	pthread_t t;
 
-	steme_ctl_close(D.ctl);
-	D.ctl = NULL;
-	fake_listen(&f, D.path);
-	pthread_create(&t, NULL, fake_garbles, &f);
+	fake_stands_in(&f, fake_garbles);
 	ck_assert_int_eq(steme_client_open(&c, D.path, 0, &why), STEME_OK);
 	ck_assert_int_eq(steme_client_ask(c, STEME_MSG_PING, "", 0, NULL, &why),
 	    STEME_EPROTO);
 	steme_client_close(c);
-	pthread_join(t, NULL);
-	close(f.listens);
+	fake_end(&f);
 }
 END_TEST
 

@@ -4,20 +4,6 @@
 #include "core/client_async.h"
 #include "tests/fake_daemon.h"
 
-static struct served D;
-
-static void
-up(void)
-{
-	serve(&D, NULL);
-}
-
-static void
-down(void)
-{
-	unserve(&D);
-}
-
 struct tally {
 	atomic_int done, ok, lost, late, other;
 	atomic_size_t bytes;
@@ -195,8 +181,7 @@ START_TEST(a_lost_daemon_fails_what_is_out_and_is_found_again)
 	for (int i = 0; i < 10; i++)	/* never answered by itself */
 		ck_assert_int_eq(steme_aclient_submit(c, STEME_MSG_WATCH, b.data,
 		    b.len, STEME_SUBMIT_STREAM, 0, tally_one, &tally, NULL), 0);
-	steme_ctl_close(D.ctl);
-	D.ctl = NULL;
+	stop_serving();
 	await(&tally.done, 10);
 	ck_assert_int_eq(atomic_load(&tally.lost) + atomic_load(&tally.other), 10);
 	await(&st.downs, 1);
@@ -273,8 +258,7 @@ START_TEST(deadlines_are_kept_and_late_answers_dropped)
 	struct fake f;
 	int fd;
 
-	steme_ctl_close(D.ctl);
-	D.ctl = NULL;
+	stop_serving();
 	fake_listen(&f, D.path);
 	ck_assert_int_eq(steme_aclient_new(&c, &o, NULL), STEME_OK);
 	fd = fake_accept(&f);

@@ -10,48 +10,6 @@
 #include <grp.h>
 #include <sys/un.h>
 
-static struct served D;
-
-static void
-up(void)
-{
-	serve(&D, NULL);
-}
-
-static void
-down(void)
-{
-	unserve(&D);
-}
-
-static void
-again(const struct steme_ctl_opts *o)
-{
-	steme_ctl_close(D.ctl);
-	serve_at(&D, o);
-}
-
-static struct steme_ctl_stats
-stats(void)
-{
-	struct steme_ctl_stats st;
-
-	steme_ctl_stats(D.ctl, &st);
-	return st;
-}
-
-/* The daemon still serves. */
-static void
-still_serves(void)
-{
-	struct steme_client *c = client(&D, STEME_ROLE_NONE);
-	struct steme_why why = { "" };
-
-	ck_assert_msg(steme_client_ask(c, STEME_MSG_PING, "x", 1, NULL, &why) == 0,
-	    "%s", why.text);
-	steme_client_close(c);
-}
-
 /* ---- the path ---- */
 
 START_TEST(a_second_daemon_is_refused_and_the_first_goes_on)
@@ -100,8 +58,7 @@ START_TEST(a_file_in_the_way_is_not_removed)
 	struct steme_why why;
 	struct stat st;
 
-	steme_ctl_close(D.ctl);
-	D.ctl = NULL;
+	stop_serving();
 	close(open(D.path, O_CREAT | O_WRONLY, 0644));
 	ck_assert_int_eq(steme_ctl_open(&D.ctl, &o, &why), STEME_EEXIST);
 	ck_assert_int_eq(lstat(D.path, &st), 0);
@@ -115,8 +72,7 @@ START_TEST(a_socket_that_is_not_ours_any_more_stays)
 
 	ck_assert_int_eq(unlink(D.path), 0);
 	close(open(D.path, O_CREAT | O_WRONLY, 0644));
-	steme_ctl_close(D.ctl);
-	D.ctl = NULL;
+	stop_serving();
 	ck_assert_int_eq(lstat(D.path, &st), 0);
 }
 END_TEST

@@ -3,48 +3,6 @@
 #include "config.h"
 #include "tests/ctl_util.h"
 
-static struct served D;
-
-static void
-up(void)
-{
-	serve(&D, NULL);
-}
-
-static void
-down(void)
-{
-	unserve(&D);
-}
-
-static void
-again(const struct steme_ctl_opts *o)
-{
-	steme_ctl_close(D.ctl);
-	serve_at(&D, o);
-}
-
-static struct steme_ctl_stats
-stats(void)
-{
-	struct steme_ctl_stats st;
-
-	steme_ctl_stats(D.ctl, &st);
-	return st;
-}
-
-/* The daemon still serves. */
-static void
-still_serves(void)
-{
-	struct steme_client *c = client(&D, STEME_ROLE_NONE);
-	struct steme_why why = { "" };
-
-	ck_assert_msg(steme_client_ask(c, STEME_MSG_PING, "x", 1, NULL, &why) == 0,
-	    "%s", why.text);
-	steme_client_close(c);
-}
-
 /* ---- many at once ---- */
 
 START_TEST(a_pipeline_is_answered_whatever_the_order)
@@ -522,8 +480,7 @@ START_TEST(closing_answers_what_is_in_hand)
 	ck_assert_int_eq(steme_client_flush(c), 0);
 	while (stats().requests < seen + 101)
 		usleep(1000);
-	steme_ctl_close(D.ctl);
-	D.ctl = NULL;
+	stop_serving();
 	for (int i = 0; i <= 100; i++)
 		if (steme_client_wait(c, req[i], &a) == STEME_OK && a.err == 0)
 			answered++;
@@ -545,8 +502,7 @@ START_TEST(work_that_outlives_the_socket_is_no_harm)
 	ck_assert_int_eq(steme_client_flush(c), 0);
 	while (stats().requests < 2)
 		usleep(100);
-	steme_ctl_close(D.ctl);
-	D.ctl = NULL;
+	stop_serving();
 	steme_client_close(c);
 }
 END_TEST

@@ -21,7 +21,6 @@ struct served {
 	char path[108];
 };
 
-/* A folder of this process's own, whatever the test does: D/run/control.sock. */
 static inline void
 serve_at(struct served *d, const struct steme_ctl_opts *like)
 {
@@ -35,28 +34,6 @@ serve_at(struct served *d, const struct steme_ctl_opts *like)
 	o.path = d->path;
 	err = steme_ctl_open(&d->ctl, &o, &why);
 	ck_assert_msg(err == STEME_OK, "%s: %s", steme_errname(err), why.text);
-}
-
-static inline void
-serve(struct served *d, const struct steme_ctl_opts *like)
-{
-	char run[96];
-
-	d->ctl = NULL;
-	rig_open(&d->g);
-	ck_assert_int_eq(chmod(d->g.p.dir, 0755), 0);
-	snprintf(run, sizeof(run), "%s/run", d->g.p.dir);
-	ck_assert_int_eq(mkdir(run, 0755), 0);
-	snprintf(d->path, sizeof(d->path), "%.80s/control.sock", run);
-	serve_at(d, like);
-}
-
-static inline void
-unserve(struct served *d)
-{
-	steme_ctl_close(d->ctl);
-	d->ctl = NULL;
-	rig_close(&d->g);
 }
 
 static inline struct steme_client *
@@ -89,6 +66,67 @@ role_of(const struct served *d, uid_t uid, const gid_t *groups, size_t n)
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
 	ck_assert(WIFEXITED(status));
 	return WEXITSTATUS(status);
+}
+
+/* ---- the daemon of the running test ---- */
+
+/* Its socket is run/control.sock in the folder of its store. */
+static struct served D;
+
+static inline void
+up(void)
+{
+	char run[96];
+
+	D.ctl = NULL;
+	rig_open(&D.g);
+	ck_assert_int_eq(chmod(D.g.p.dir, 0755), 0);
+	snprintf(run, sizeof(run), "%s/run", D.g.p.dir);
+	ck_assert_int_eq(mkdir(run, 0755), 0);
+	snprintf(D.path, sizeof(D.path), "%.80s/control.sock", run);
+	serve_at(&D, NULL);
+}
+
+static inline void
+stop_serving(void)
+{
+	steme_ctl_close(D.ctl);
+	D.ctl = NULL;
+}
+
+static inline void
+down(void)
+{
+	stop_serving();
+	rig_close(&D.g);
+}
+
+/* The same store, served with other options. */
+static inline void
+again(const struct steme_ctl_opts *o)
+{
+	stop_serving();
+	serve_at(&D, o);
+}
+
+static inline struct steme_ctl_stats
+stats(void)
+{
+	struct steme_ctl_stats st;
+
+	steme_ctl_stats(D.ctl, &st);
+	return st;
+}
+
+static inline void
+still_serves(void)
+{
+	struct steme_client *c = client(&D, STEME_ROLE_NONE);
+	struct steme_why why = { "" };
+
+	ck_assert_msg(steme_client_ask(c, STEME_MSG_PING, "x", 1, NULL, &why) == 0,
+	    "%s", why.text);
+	steme_client_close(c);
 }
 
 /* ---- bytes by hand ---- */

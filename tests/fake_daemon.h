@@ -8,8 +8,8 @@
 #include <sys/un.h>
 
 struct fake {
-	struct served d;		/* only its path is used */
 	int listens;
+	pthread_t plays;
 };
 
 static inline void
@@ -17,12 +17,28 @@ fake_listen(struct fake *f, const char *path)
 {
 	struct sockaddr_un sa = { .sun_family = AF_UNIX };
 
-	snprintf(f->d.path, sizeof(f->d.path), "%s", path);
 	strcpy(sa.sun_path, path);
 	unlink(path);
 	f->listens = socket(AF_UNIX, SOCK_STREAM, 0);
 	ck_assert_int_eq(bind(f->listens, (struct sockaddr *)&sa, sizeof(sa)), 0);
 	ck_assert_int_eq(listen(f->listens, 16), 0);
+}
+
+/* Ends the daemon; a thread of play(f) takes its place until fake_end(). */
+static inline void
+fake_stands_in(struct fake *f, void *(*play)(void *))
+{
+	stop_serving();
+	fake_listen(f, D.path);
+	ck_assert_int_eq(pthread_create(&f->plays, NULL, play, f), 0);
+}
+
+/* Waits until play() has returned. */
+static inline void
+fake_end(struct fake *f)
+{
+	pthread_join(f->plays, NULL);
+	close(f->listens);
 }
 
 static inline void
