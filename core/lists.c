@@ -21,19 +21,13 @@ visit_list(struct steme_store *s, const struct steme_keybuf *from,
     void *arg)
 {
 	uint64_t visible = steme_store_lsn(s), next = from_lsn;
-	struct steme_gen *g = steme_gen_get(s);
-	struct steme_index *ix = g->ix;
-	struct steme_iter it;
-	int err, stopped = 0;
+	struct steme_walk w;
 
-	err = ix->ops->iter_open(ix, NULL, from->b, from->n, to->b, to->n, false,
-	    &it);
-	if (err != STEME_OK)
-		goto out;
-	while (stopped == 0 && (err = ix->ops->iter_next(ix, &it)) == STEME_OK) {
-		struct steme_rd rd = steme_rd_from(it.val, it.vlen);
+	steme_walk_begin(&w, s, from, to);
+	while (steme_walk_next(&w)) {
+		struct steme_rd rd = steme_rd_from(w.it.val, w.it.vlen);
 
-		while (rd.n > 0 && stopped == 0) {
+		while (rd.n > 0 && w.stopped == 0) {
 			uint64_t listed = steme_rd_le(&rd, 8);
 			uint64_t lsn = listed & ~STEME_LISTED_OTHER;
 
@@ -42,20 +36,12 @@ visit_list(struct steme_store *s, const struct steme_keybuf *from,
 			if (lsn < next)
 				continue;
 			next = lsn + 1;
-			stopped = visit(arg, lsn, lsn == listed);
+			w.stopped = visit(arg, lsn, lsn == listed);
 		}
-		if (!steme_rd_ok(&rd)) {
-			err = STEME_ECORRUPT;
-			break;
-		}
+		if (!steme_rd_ok(&rd))
+			w.err = STEME_ECORRUPT;
 	}
-	ix->ops->iter_close(ix, &it);
-	if (err == STEME_ENOTFOUND)
-		err = STEME_OK;
-out:
-	steme_gen_put(g);
-	return stopped != 0 ? stopped :
-	    steme_store_index_error(s, err, "reading a list");
+	return steme_walk_end(&w, "reading a list");
 }
 
 /* Where a list must be read from so that no chunk with from_lsn is missed. */
@@ -96,36 +82,24 @@ int
 steme_store_sources(struct steme_store *s, struct steme_str prefix,
     struct steme_str after, steme_source_visit *visit, void *arg)
 {
-	struct steme_gen *g = steme_gen_get(s);
-	struct steme_index *ix = g->ix;
 	struct steme_keybuf from, to, above;
 	struct steme_str source;
-	struct steme_iter it;
-	int err = STEME_OK, stopped = 0;
+	struct steme_walk w;
 
 	if (prefix.n > STEME_SOURCE_MAX || after.n > STEME_SOURCE_MAX)
-		goto out;
+		return STEME_OK;
 	steme_key_range_sources(&from, &to, prefix);
 	steme_key_source_text(&above, after);
 	above.b[above.n++] = 0;		/* below everything that begins with it */
 	if (after.n > 0 && memcmp(above.b, from.b, STEME_MIN(above.n, from.n)) >= 0)
 		from = above;
-	err = ix->ops->iter_open(ix, NULL, from.b, from.n, to.b, to.n, false, &it);
-	if (err != STEME_OK)
-		goto out;
-	while (stopped == 0 && (err = ix->ops->iter_next(ix, &it)) == STEME_OK) {
-		err = steme_key_parse_source_text(&source, it.key, it.klen);
-		if (err != STEME_OK)
-			break;
-		stopped = visit(arg, source);
+	steme_walk_begin(&w, s, &from, &to);
+	while (steme_walk_next(&w)) {
+		w.err = steme_key_parse_source_text(&source, w.it.key, w.it.klen);
+		if (w.err == STEME_OK)
+			w.stopped = visit(arg, source);
 	}
-	ix->ops->iter_close(ix, &it);
-	if (err == STEME_ENOTFOUND)
-		err = STEME_OK;
-out:
-	steme_gen_put(g);
-	return stopped != 0 ? stopped :
-	    steme_store_index_error(s, err, "listing sources");
+	return steme_walk_end(&w, "listing sources");
 }
 
 /* The first agent from this key on. */
@@ -181,30 +155,16 @@ visit_records(struct steme_store *s, const struct steme_keybuf *from,
     void *arg)
 {
 	uint64_t visible = STEME_MIN(max_lsn, steme_store_lsn(s));
-	struct steme_gen *g = steme_gen_get(s);
-	struct steme_index *ix = g->ix;
 	struct steme_record r;
-	struct steme_iter it;
-	int err, stopped = 0;
+	struct steme_walk w;
 
-	err = ix->ops->iter_open(ix, NULL, from->b, from->n, to->b, to->n, false,
-	    &it);
-	if (err != STEME_OK)
-		goto out;
-	while (stopped == 0 && (err = ix->ops->iter_next(ix, &it)) == STEME_OK) {
-		err = steme_record_decode_value(&r, it.val, it.vlen);
-		if (err != STEME_OK)
-			break;
-		if (r.lsn <= visible)
-			stopped = visit(arg, &r);
+	steme_walk_begin(&w, s, from, to);
+	while (steme_walk_next(&w)) {
+		w.err = steme_record_decode_value(&r, w.it.val, w.it.vlen);
+		if (w.err == STEME_OK && r.lsn <= visible)
+			w.stopped = visit(arg, &r);
 	}
-	ix->ops->iter_close(ix, &it);
-	if (err == STEME_ENOTFOUND)
-		err = STEME_OK;
-out:
-	steme_gen_put(g);
-	return stopped != 0 ? stopped :
-	    steme_store_index_error(s, err, "reading a concept");
+	return steme_walk_end(&w, "reading a concept");
 }
 
 static int

@@ -28,6 +28,13 @@ steme_store_get(struct steme_store *s, const struct steme_id *id,
 	return steme_store_index_error(s, err, "reading an object");
 }
 
+/* Where chunks that may list lsn begin. */
+static uint64_t
+log_start(uint64_t lsn)
+{
+	return lsn >= STEME_LIST_CHUNK ? lsn - STEME_LIST_CHUNK + 1 : 0;
+}
+
 /*
  * The id listed for lsn.  A chunk holds at most STEME_LIST_CHUNK ids, and after a
  * replay an older, shorter one may lie inside a longer: the newest that covers it.
@@ -40,7 +47,7 @@ id_of_lsn(struct steme_index *ix, uint64_t lsn, struct steme_id *id)
 	uint64_t first;
 	int err;
 
-	steme_key_log(&from, lsn >= STEME_LIST_CHUNK ? lsn - STEME_LIST_CHUNK + 1 : 0);
+	steme_key_log(&from, log_start(lsn));
 	steme_key_log(&to, lsn + 1);
 	err = ix->ops->iter_open(ix, NULL, from.b, from.n, to.b, to.n, true, &it);
 	if (err != STEME_OK)
@@ -91,27 +98,33 @@ steme_store_get_lsn(struct steme_store *s, uint64_t lsn, struct steme_record *r,
 	return steme_store_index_error(s, err, "reading a record by its lsn");
 }
 
+static int
+look_up(struct steme_index *ix, struct steme_str concept, struct steme_name *n)
+{
+	struct steme_keybuf k;
+	uint8_t *val = NULL;
+	size_t len;
+	int err;
+
+	steme_key_name(&k, concept);
+	err = ix->ops->get(ix, NULL, k.b, k.n, &val, &len);
+	if (err == STEME_OK)
+		err = steme_name_decode(n, val, len);
+	free(val);
+	return err;
+}
+
 int
 steme_store_name(struct steme_store *s, struct steme_str concept, uint64_t max_lsn,
     struct steme_name *out)
 {
 	uint64_t visible = STEME_MIN(max_lsn, steme_store_lsn(s));
 	struct steme_gen *g = steme_gen_get(s);
-	struct steme_keybuf k;
-	uint8_t *val = NULL;
-	size_t len;
-	int err;
+	int err = STEME_ENOTFOUND;
 
-	if (concept.n == 0 || concept.n > STEME_CONCEPT_MAX) {
-		err = STEME_ENOTFOUND;
-	} else {
-		steme_key_name(&k, concept);
-		err = g->ix->ops->get(g->ix, NULL, k.b, k.n, &val, &len);
-	}
+	if (concept.n > 0 && concept.n <= STEME_CONCEPT_MAX)
+		err = look_up(g->ix, concept, out);
 	steme_gen_put(g);
-	if (err == STEME_OK)
-		err = steme_name_decode(out, val, len);
-	free(val);
 	if (err == STEME_OK && out->first_lsn > visible)
 		err = STEME_ENOTFOUND;
 	return steme_store_index_error(s, err, "looking up a concept");
@@ -136,94 +149,57 @@ join(char out[STEME_CONCEPT_MAX + 1], struct steme_str parent, struct steme_str 
 	return true;
 }
 
-static int
-name_of(struct steme_index *ix, struct steme_str path, struct steme_name *n)
-{
-	struct steme_keybuf k;
-	uint8_t *val = NULL;
-	size_t len;
-	int err;
-
-	steme_key_name(&k, path);
-	err = ix->ops->get(ix, NULL, k.b, k.n, &val, &len);
-	if (err == STEME_OK)
-		err = steme_name_decode(n, val, len);
-	free(val);
-	/* a folder entry without its name */
-	return err == STEME_ENOTFOUND ? STEME_ECORRUPT : err;
-}
-
 int
 steme_store_children(struct steme_store *s, struct steme_str parent,
     uint64_t after_lsn, uint64_t max_lsn, steme_child_visit *visit, void *arg)
 {
 	uint64_t visible = STEME_MIN(max_lsn, steme_store_lsn(s)), lsn;
-	struct steme_gen *g = steme_gen_get(s);
-	struct steme_index *ix = g->ix;
 	char buf[STEME_CONCEPT_MAX + 1];
 	struct steme_keybuf from, to;
 	struct steme_str path, leaf;
 	struct steme_name n;
-	struct steme_iter it;
-	int err = STEME_OK, stopped = 0;
+	struct steme_walk w;
 
 	if (parent.n > STEME_CONCEPT_MAX)
-		goto out;
+		return STEME_OK;
 	steme_key_range_children(&from, &to, parent, after_lsn);
-	err = ix->ops->iter_open(ix, NULL, from.b, from.n, to.b, to.n, false, &it);
-	if (err != STEME_OK)
-		goto out;
-	while ((err = ix->ops->iter_next(ix, &it)) == STEME_OK) {
-		err = steme_key_parse_child(&lsn, it.key, it.klen);
-		if (err != STEME_OK || lsn > visible)
+	steme_walk_begin(&w, s, &from, &to);
+	while (steme_walk_next(&w)) {
+		w.err = steme_key_parse_child(&lsn, w.it.key, w.it.klen);
+		if (w.err != STEME_OK || lsn > visible)
 			break;
-		leaf = (struct steme_str){ (const char *)it.val, it.vlen };
-		err = join(buf, parent, leaf, &path) ? name_of(ix, path, &n) :
-		    STEME_ECORRUPT;
-		if (err != STEME_OK)
-			break;
-		stopped = visit(arg, leaf, lsn, n.has_assertions);
-		if (stopped != 0)
-			break;
+		leaf = (struct steme_str){ (const char *)w.it.val, w.it.vlen };
+		w.err = join(buf, parent, leaf, &path) ?
+		    look_up(w.g->ix, path, &n) : STEME_ECORRUPT;
+		if (w.err == STEME_OK)
+			w.stopped = visit(arg, leaf, lsn, n.has_assertions);
+		else if (w.err == STEME_ENOTFOUND)
+			w.err = STEME_ECORRUPT;	/* an entry without its name */
 	}
-	ix->ops->iter_close(ix, &it);
-	if (err == STEME_ENOTFOUND)
-		err = STEME_OK;
-out:
-	steme_gen_put(g);
-	return stopped != 0 ? stopped :
-	    steme_store_index_error(s, err, "listing a folder");
+	return steme_walk_end(&w, "listing a folder");
 }
 
 /* One range of names: the concepts in it that assert, after `after`. */
 static int
-visit_names(struct steme_index *ix, const struct steme_keybuf *from,
+visit_names(struct steme_store *s, const struct steme_keybuf *from,
     const struct steme_keybuf *to, struct steme_str after, uint64_t visible,
-    steme_concept_visit *visit, void *arg, int *stopped)
+    steme_concept_visit *visit, void *arg)
 {
 	struct steme_str concept;
-	struct steme_iter it;
 	struct steme_name n;
-	int err;
+	struct steme_walk w;
 
-	err = ix->ops->iter_open(ix, NULL, from->b, from->n, to->b, to->n, false,
-	    &it);
-	if (err != STEME_OK)
-		return err;
-	while ((err = ix->ops->iter_next(ix, &it)) == STEME_OK) {
-		err = steme_key_parse_name(&concept, it.key, it.klen);
-		if (err == STEME_OK)
-			err = steme_name_decode(&n, it.val, it.vlen);
-		if (err != STEME_OK)
-			break;
-		if (!n.has_assertions || n.first_lsn > visible ||
-		    (after.n > 0 && steme_str_cmp(concept, after) <= 0))
-			continue;
-		if ((*stopped = visit(arg, concept)) != 0)
-			break;
+	steme_walk_begin(&w, s, from, to);
+	while (steme_walk_next(&w)) {
+		w.err = steme_key_parse_name(&concept, w.it.key, w.it.klen);
+		if (w.err == STEME_OK)
+			w.err = steme_name_decode(&n, w.it.val, w.it.vlen);
+		if (w.err == STEME_OK && n.has_assertions &&
+		    n.first_lsn <= visible &&
+		    (after.n == 0 || steme_str_cmp(concept, after) > 0))
+			w.stopped = visit(arg, concept);
 	}
-	ix->ops->iter_close(ix, &it);
-	return err == STEME_ENOTFOUND ? STEME_OK : err;
+	return steme_walk_end(&w, "listing concepts");
 }
 
 int
@@ -231,22 +207,20 @@ steme_store_concepts(struct steme_store *s, struct steme_str prefix,
     struct steme_str after, uint64_t max_lsn, steme_concept_visit *visit, void *arg)
 {
 	uint64_t visible = STEME_MIN(max_lsn, steme_store_lsn(s));
-	struct steme_gen *g = steme_gen_get(s);
 	struct steme_keybuf from, to, own, next;
-	int err = STEME_OK, stopped = 0;
+	int err;
 
 	if (prefix.n > STEME_CONCEPT_MAX || after.n > STEME_CONCEPT_MAX)
-		goto out;
+		return STEME_OK;
 	/* the prefix itself, which sorts before everything below it */
 	if (prefix.n > 0) {
 		steme_key_name(&own, prefix);
 		next = own;
 		next.b[next.n++] = 0;
-		err = visit_names(g->ix, &own, &next, after, visible, visit, arg,
-		    &stopped);
+		err = visit_names(s, &own, &next, after, visible, visit, arg);
+		if (err != STEME_OK)
+			return err;
 	}
-	if (err != STEME_OK || stopped != 0)
-		goto out;
 	steme_key_range_names(&from, &to, prefix);
 	if (after.n > 0) {
 		steme_key_name(&own, after);
@@ -254,11 +228,7 @@ steme_store_concepts(struct steme_store *s, struct steme_str prefix,
 		    STEME_MIN(own.n, from.n)) > 0)
 			from = own;
 	}
-	err = visit_names(g->ix, &from, &to, after, visible, visit, arg, &stopped);
-out:
-	steme_gen_put(g);
-	return stopped != 0 ? stopped :
-	    steme_store_index_error(s, err, "listing concepts");
+	return visit_names(s, &from, &to, after, visible, visit, arg);
 }
 
 int
@@ -266,59 +236,52 @@ steme_store_concepts_from(struct steme_store *s, struct steme_str begins,
     struct steme_str after, uint64_t max_lsn, steme_concept_visit *visit, void *arg)
 {
 	uint64_t visible = STEME_MIN(max_lsn, steme_store_lsn(s));
-	struct steme_gen *g = steme_gen_get(s);
 	struct steme_keybuf from, to;
-	int err = STEME_OK, stopped = 0;
 
 	if (begins.n > STEME_CONCEPT_MAX || after.n > STEME_CONCEPT_MAX)
-		goto out;
+		return STEME_OK;
 	steme_key_range_names_from(&from, &to, begins);
 	if (after.n > 0 && steme_str_cmp(after, begins) > 0)
 		steme_key_name(&from, after);
 	/* it may be behind all of them */
-	if (memcmp(from.b, to.b, STEME_MIN(from.n, to.n)) < 0)
-		err = visit_names(g->ix, &from, &to, after, visible, visit, arg,
-		    &stopped);
-out:
-	steme_gen_put(g);
-	return stopped != 0 ? stopped :
-	    steme_store_index_error(s, err, "listing concepts");
+	if (memcmp(from.b, to.b, STEME_MIN(from.n, to.n)) >= 0)
+		return STEME_OK;
+	return visit_names(s, &from, &to, after, visible, visit, arg);
 }
 
 /* ---- lists ---- */
 
 /* One chunk of 'L': calls visit for its records in [next, visible]. */
-static int
-visit_chunk(struct steme_index *ix, const struct steme_iter *it, uint64_t *next,
-    uint64_t visible, steme_record_visit *visit, void *arg, int *stopped)
+static void
+visit_chunk(struct steme_walk *w, uint64_t *next, uint64_t visible,
+    steme_record_visit *visit, void *arg)
 {
 	struct steme_record r;
 	struct steme_id id;
 	uint8_t *backing;
-	uint64_t first;
-	int err = steme_key_parse_log(&first, it->key, it->klen);
+	uint64_t first, lsn;
 
-	if (err != STEME_OK || it->vlen % STEME_ID_LEN != 0)
-		return STEME_ECORRUPT;
-	for (size_t i = 0; i < it->vlen / STEME_ID_LEN; i++) {
-		if (first + i < *next)
+	w->err = steme_key_parse_log(&first, w->it.key, w->it.klen);
+	if (w->it.vlen % STEME_ID_LEN != 0)
+		w->err = STEME_ECORRUPT;
+	for (size_t at = 0; w->err == STEME_OK && w->stopped == 0 &&
+	    at < w->it.vlen; at += STEME_ID_LEN) {
+		lsn = first + at / STEME_ID_LEN;
+		if (lsn < *next)
 			continue;
-		if (first + i > visible)
+		if (lsn > visible)
 			break;
-		*next = first + i + 1;
-		memcpy(id.b, it->val + i * STEME_ID_LEN, STEME_ID_LEN);
+		*next = lsn + 1;
+		memcpy(id.b, w->it.val + at, STEME_ID_LEN);
 		if (steme_id_is_zero(&id))
 			continue;
-		err = steme_index_record(ix, &id, &r, &backing, NULL);
-		if (err == STEME_ENOTFOUND)
-			err = STEME_ECORRUPT;
-		if (err == STEME_OK)
-			*stopped = visit(arg, &r);
+		w->err = steme_index_record(w->g->ix, &id, &r, &backing, NULL);
+		if (w->err == STEME_ENOTFOUND)
+			w->err = STEME_ECORRUPT;
+		if (w->err == STEME_OK)
+			w->stopped = visit(arg, &r);
 		free(backing);
-		if (err != STEME_OK || *stopped != 0)
-			return err;
 	}
-	return STEME_OK;
 }
 
 int
@@ -326,29 +289,15 @@ steme_store_log(struct steme_store *s, uint64_t from_lsn, uint64_t max_lsn,
     steme_record_visit *visit, void *arg)
 {
 	uint64_t visible = STEME_MIN(max_lsn, steme_store_lsn(s)), next = from_lsn;
-	struct steme_gen *g = steme_gen_get(s);
-	struct steme_index *ix = g->ix;
 	struct steme_keybuf from, to;
-	struct steme_iter it;
-	int err, stopped = 0;
+	struct steme_walk w;
 
-	steme_key_log(&from, from_lsn >= STEME_LIST_CHUNK ?
-	    from_lsn - STEME_LIST_CHUNK + 1 : 0);
+	steme_key_log(&from, log_start(from_lsn));
 	steme_key_log(&to, visible + 1);
-	err = ix->ops->iter_open(ix, NULL, from.b, from.n, to.b, to.n, false, &it);
-	if (err != STEME_OK)
-		goto out;
-	while (stopped == 0 && (err = ix->ops->iter_next(ix, &it)) == STEME_OK)
-		if ((err = visit_chunk(ix, &it, &next, visible, visit, arg,
-		    &stopped)) != STEME_OK)
-			break;
-	ix->ops->iter_close(ix, &it);
-	if (err == STEME_ENOTFOUND)
-		err = STEME_OK;
-out:
-	steme_gen_put(g);
-	return stopped != 0 ? stopped :
-	    steme_store_index_error(s, err, "reading the log order");
+	steme_walk_begin(&w, s, &from, &to);
+	while (steme_walk_next(&w))
+		visit_chunk(&w, &next, visible, visit, arg);
+	return steme_walk_end(&w, "reading the log order");
 }
 
 /* ---- the world ---- */

@@ -198,6 +198,30 @@ int steme_store_index_error(struct steme_store *s, int err, const char *what);
 /* Is there too little room for the index to go on?  why says where. */
 bool steme_store_space_low(struct steme_store *s, struct steme_why *why);
 
+/* ---- walk.c ---- */
+/*
+ * A walk over the index as it is now, in the order of its keys:
+ *
+ *	steme_walk_begin(&w, s, &from, &to);
+ *	while (steme_walk_next(&w))
+ *		(look at w.it; an error in w.err ends the walk, as does w.stopped)
+ *	return steme_walk_end(&w, "listing something");
+ */
+struct steme_walk {
+	struct steme_store *s;
+	struct steme_gen *g;		/* held until the end */
+	struct steme_iter it;
+	int err;
+	int stopped;			/* what a visitor said: 0 is go on */
+};
+/* Keys in [from, to).  Every walk that was begun must be ended. */
+void steme_walk_begin(struct steme_walk *w, struct steme_store *s,
+    const struct steme_keybuf *from, const struct steme_keybuf *to);
+/* False: nothing more, stopped, or an error. */
+bool steme_walk_next(struct steme_walk *w);
+/* w->stopped if it is not 0, else the error (noted as of `what`), else STEME_OK. */
+int steme_walk_end(struct steme_walk *w, const char *what);
+
 /* ---- read.c ---- */
 /* The record with this lsn, visible or not. */
 int steme_index_record_at(struct steme_index *ix, uint64_t lsn,
