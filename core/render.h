@@ -70,35 +70,12 @@ int steme_render_history(struct steme_render *r, uint32_t limit, struct steme_bu
 
 int steme_render_diff(struct steme_store *s, const struct steme_query *a,
     const struct steme_query *b, struct steme_buf *out, struct steme_why *why);
-int steme_render_object(struct steme_store *s, const struct steme_id *id,
-    struct steme_buf *b, struct steme_why *why);
-int steme_render_proof(struct steme_store *s, const struct steme_id *id,
-    struct steme_buf *b, struct steme_why *why);
-int steme_render_children(struct steme_store *s, struct steme_str parent,
-    uint64_t after_lsn, uint32_t limit, struct steme_buf *b, struct steme_why *why);
-int steme_render_concepts(struct steme_store *s, struct steme_str prefix,
-    struct steme_str after, uint32_t limit, struct steme_buf *b, struct steme_why *why);
-/* The same with numbers, as GET /v1/concepts shows them. */
-int steme_render_children_counted(struct steme_store *s, struct steme_str parent,
-    uint64_t after_lsn, uint32_t limit, struct steme_buf *b, struct steme_why *why);
-int steme_render_concepts_counted(struct steme_store *s, struct steme_str prefix,
-    struct steme_str after, uint32_t limit, struct steme_buf *b, struct steme_why *why);
-int steme_render_sources(struct steme_store *s, struct steme_str prefix,
-    struct steme_str after, uint32_t limit, struct steme_buf *b, struct steme_why *why);
-int steme_render_agents(struct steme_store *s, steme_agent_name *name, void *arg,
-    struct steme_str after, uint32_t limit, struct steme_buf *b, struct steme_why *why);
-int steme_render_impact(struct steme_store *s, struct steme_str source,
-    enum steme_lens lens, uint32_t limit, struct steme_buf *b, struct steme_why *why);
-int steme_render_origin(struct steme_store *s, const struct steme_id *id,
-    struct steme_buf *b, struct steme_why *why);
 /* limit 0 becomes the default; STEME_EINVAL over the greatest. */
 int steme_render_limit(uint32_t *limit, struct steme_why *why);
 /* The record of id and its parsed object; *backing is the caller's to free. */
 int steme_render_load(struct steme_store *s, const struct steme_id *id,
     struct steme_record *r, struct steme_object *o, uint8_t **backing,
     struct steme_why *why);
-int steme_render_neighbours(struct steme_store *s, struct steme_str concept, uint32_t n,
-    struct steme_buf *b);
 
 /*
  * JSON written straight into a buffer, whose sticky failure is the only one: an object

@@ -84,7 +84,7 @@ put_agent(void *arg, const struct steme_id *agent)
 }
 
 int
-steme_render_agents(struct steme_store *s, steme_agent_name *name, void *arg,
+steme_json_agents(struct steme_store *s, steme_agent_name *name, void *arg,
     struct steme_str after, uint32_t limit, struct steme_buf *b, struct steme_why *why)
 {
 	struct page p = { .s = s, .name = name, .arg = arg };

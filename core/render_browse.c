@@ -58,7 +58,7 @@ steme_render_limit(uint32_t *limit, struct steme_why *why)
 }
 
 int
-steme_render_children(struct steme_store *s, struct steme_str parent,
+steme_json_children(struct steme_store *s, struct steme_str parent,
     uint64_t after_lsn, uint32_t limit, struct steme_buf *b, struct steme_why *why)
 {
 	struct listing l = { .b = b, .parent = parent };
@@ -103,7 +103,7 @@ put_concept(void *arg, struct steme_str concept)
 }
 
 int
-steme_render_concepts(struct steme_store *s, struct steme_str prefix,
+steme_json_concepts(struct steme_store *s, struct steme_str prefix,
     struct steme_str after, uint32_t limit, struct steme_buf *b, struct steme_why *why)
 {
 	struct listing l = { .b = b };

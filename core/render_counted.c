@@ -117,7 +117,7 @@ end(struct steme_jo *j, struct page *p, struct steme_str cursor)
 }
 
 int
-steme_render_children_counted(struct steme_store *s, struct steme_str parent,
+steme_json_children_counted(struct steme_store *s, struct steme_str parent,
     uint64_t after_lsn, uint32_t limit, struct steme_buf *b, struct steme_why *why)
 {
 	struct page p = { .s = s, .parent = parent, .max_lsn = steme_store_lsn(s) };
@@ -141,7 +141,7 @@ steme_render_children_counted(struct steme_store *s, struct steme_str parent,
 }
 
 int
-steme_render_concepts_counted(struct steme_store *s, struct steme_str prefix,
+steme_json_concepts_counted(struct steme_store *s, struct steme_str prefix,
     struct steme_str after, uint32_t limit, struct steme_buf *b, struct steme_why *why)
 {
 	struct page p = { .s = s, .max_lsn = steme_store_lsn(s) };

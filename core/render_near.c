@@ -180,7 +180,7 @@ put_near(struct steme_store *s, struct steme_buf *b, struct steme_str parent,
 }
 
 int
-steme_render_neighbours(struct steme_store *s, struct steme_str concept, uint32_t n,
+steme_json_neighbours(struct steme_store *s, struct steme_str concept, uint32_t n,
     struct steme_buf *b)
 {
 	struct steme_str parent = { "", 0 }, rest = { "", 0 };

@@ -177,7 +177,7 @@ steme_render_load(struct steme_store *s, const struct steme_id *id,
 }
 
 int
-steme_render_object(struct steme_store *s, const struct steme_id *id,
+steme_json_object(struct steme_store *s, const struct steme_id *id,
     struct steme_buf *b, struct steme_why *why)
 {
 	uint8_t *backing = NULL;
@@ -263,7 +263,7 @@ put_proof(struct steme_buf *b, const struct steme_id *id, const struct steme_rec
 }
 
 int
-steme_render_proof(struct steme_store *s, const struct steme_id *id,
+steme_json_proof(struct steme_store *s, const struct steme_id *id,
     struct steme_buf *b, struct steme_why *why)
 {
 	uint8_t *member_bytes = NULL, *batch_bytes = NULL;

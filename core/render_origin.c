@@ -51,7 +51,7 @@ check_batch(struct origin *g, struct steme_why *why)
 	    steme_verify(&g->batch.sig, &g->batch_o.agent, g->batch.bytes.p,
 	    g->batch.bytes.n) == STEME_OK;
 	free(ids);
-	return steme_render_proof(g->s, &g->r.id, &g->proof, why);
+	return steme_json_proof(g->s, &g->r.id, &g->proof, why);
 }
 
 static int
@@ -270,7 +270,7 @@ put_recorded(struct origin *g, struct steme_jo *j)
 }
 
 int
-steme_render_origin(struct steme_store *s, const struct steme_id *id,
+steme_json_origin(struct steme_store *s, const struct steme_id *id,
     struct steme_buf *b, struct steme_why *why)
 {
 	struct origin g;

@@ -63,7 +63,7 @@ put_source(void *arg, struct steme_str source)
 }
 
 int
-steme_render_sources(struct steme_store *s, struct steme_str prefix,
+steme_json_sources(struct steme_store *s, struct steme_str prefix,
     struct steme_str after, uint32_t limit, struct steme_buf *b, struct steme_why *why)
 {
 	struct page p = { .s = s };
@@ -326,7 +326,7 @@ put_impact(struct impact *im, struct steme_buf *b)
 }
 
 int
-steme_render_impact(struct steme_store *s, struct steme_str source,
+steme_json_impact(struct steme_store *s, struct steme_str source,
     enum steme_lens lens, uint32_t limit, struct steme_buf *b, struct steme_why *why)
 {
 	struct impact im = { .source = source };

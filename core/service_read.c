@@ -37,59 +37,15 @@ steme_svc_read_is_long(const struct steme_request *r)
 
 /* ---- queries ---- */
 
-/* Room for the paths that scheme forms stand for. */
-struct paths {
-	char concept[STEME_CONCEPT_MAX + 1], prefix[STEME_CONCEPT_MAX + 1];
-};
-
-static int
-resolve(struct steme_str *s, char out[STEME_CONCEPT_MAX + 1], struct steme_why *why)
-{
-	enum steme_class c;
-	int err;
-
-	if (s->n == 0 || memmem(s->p, s->n, "://", 3) == NULL)
-		return STEME_OK;
-	if ((err = steme_concept_from_scheme(*s, out, &c, why)) == STEME_OK)
-		*s = steme_str_from(out);
-	return err;
-}
-
-/* As resolve(), of what concepts begin with. */
-static int
-resolve_prefix(struct steme_str *s, char out[STEME_CONCEPT_MAX + 1],
-    struct steme_why *why)
-{
-	int err;
-
-	if (s->n == 0 || memmem(s->p, s->n, "://", 3) == NULL)
-		return STEME_OK;
-	if ((err = steme_prefix_from_scheme(*s, out, why)) == STEME_OK)
-		*s = steme_str_from(out);
-	return err;
-}
-
-static int
-resolve_query(struct steme_query *q, struct paths *p, struct steme_why *why)
-{
-	int err = resolve(&q->concept, p->concept, why);
-
-	return err != STEME_OK ? err : resolve(&q->prefix, p->prefix, why);
-}
-
 static int
 query(struct steme_service *s, struct steme_request *r, struct steme_buf *b,
     struct steme_why *why)
 {
 	struct steme_rd rd = steme_rd_from(r->payload, r->len);
 	struct steme_query q;
-	struct paths paths;
-	int err;
 
 	if (steme_msg_get_query(&q, &rd) != STEME_OK || !steme_rd_done(&rd))
 		return STEME_EPROTO;
-	if ((err = resolve_query(&q, &paths, why)) != STEME_OK)
-		return err;
 	return r->type == STEME_MSG_QUERY ?
 	    steme_json_query(s->o.views, &q, b, why) :
 	    steme_json_history(s->o.views, &q, b, why);
@@ -100,15 +56,29 @@ diff(struct steme_service *s, struct steme_request *r, struct steme_buf *b,
     struct steme_why *why)
 {
 	struct steme_query q1, q2;
-	struct paths p1, p2;
-	int err;
 
 	if (steme_msg_get_diff(&q1, &q2, r->payload, r->len) != STEME_OK)
 		return STEME_EPROTO;
-	if ((err = resolve_query(&q1, &p1, why)) != STEME_OK ||
-	    (err = resolve_query(&q2, &p2, why)) != STEME_OK)
-		return err;
 	return steme_json_diff(s->o.views, &q1, &q2, b, why);
+}
+
+/* ---- lists ---- */
+
+/* The path that a scheme form stands for, kept in out; other text stays as it is. */
+static int
+resolve(struct steme_str *s, bool prefix, char out[STEME_CONCEPT_MAX + 1],
+    struct steme_why *why)
+{
+	enum steme_class c;
+	int err;
+
+	if (s->n == 0 || memmem(s->p, s->n, "://", 3) == NULL)
+		return STEME_OK;
+	err = prefix ? steme_prefix_from_scheme(*s, out, why) :
+	    steme_concept_from_scheme(*s, out, &c, why);
+	if (err == STEME_OK)
+		*s = steme_str_from(out);
+	return err;
 }
 
 static const char *
@@ -128,23 +98,22 @@ list(struct steme_service *s, struct steme_request *r, struct steme_buf *b,
 	if (steme_msg_get_list(&m, r->payload, r->len) != STEME_OK)
 		return STEME_EPROTO;
 	if (r->type == STEME_MSG_SOURCES)
-		return steme_json_sources(s->o.views, m.text, m.after, m.limit, b, why);
+		return steme_json_sources(s->o.store, m.text, m.after, m.limit, b, why);
 	if (r->type == STEME_MSG_AGENTS)
-		return steme_json_agents(s->o.views, s->o.keyring == NULL ? NULL :
+		return steme_json_agents(s->o.store, s->o.keyring == NULL ? NULL :
 		    name_of, s->o.keyring, m.after, m.limit, b, why);
-	err = r->type == STEME_MSG_CONCEPTS ? resolve_prefix(&m.text, path, why) :
-	    resolve(&m.text, path, why);
+	err = resolve(&m.text, r->type == STEME_MSG_CONCEPTS, path, why);
 	if (err != STEME_OK)
 		return err;
 	switch (r->type) {
 	case STEME_MSG_CHILDREN:
 		return (m.counts ? steme_json_children_counted : steme_json_children)(
-		    s->o.views, m.text, m.after_lsn, m.limit, b, why);
+		    s->o.store, m.text, m.after_lsn, m.limit, b, why);
 	case STEME_MSG_CONCEPTS:
 		return (m.counts ? steme_json_concepts_counted : steme_json_concepts)(
-		    s->o.views, m.text, m.after, m.limit, b, why);
+		    s->o.store, m.text, m.after, m.limit, b, why);
 	default:
-		return steme_json_neighbours(s->o.views, m.text, m.limit, b);
+		return steme_json_neighbours(s->o.store, m.text, m.limit, b);
 	}
 }
 
@@ -156,7 +125,7 @@ impact(struct steme_service *s, struct steme_request *r, struct steme_buf *b,
 
 	if (steme_msg_get_impact(&m, r->payload, r->len) != STEME_OK)
 		return STEME_EPROTO;
-	return steme_json_impact(s->o.views, m.source, m.lens, m.limit, b, why);
+	return steme_json_impact(s->o.store, m.source, m.lens, m.limit, b, why);
 }
 
 /* ---- objects ---- */
@@ -195,11 +164,11 @@ object(struct steme_service *s, struct steme_request *r, struct steme_buf *b,
 		return STEME_EPROTO;
 	switch (want) {
 	case STEME_WANT_PROOF:
-		return steme_json_proof(s->o.views, &id, b, why);
+		return steme_json_proof(s->o.store, &id, b, why);
 	case STEME_WANT_JSON:
-		return steme_json_object(s->o.views, &id, b, why);
+		return steme_json_object(s->o.store, &id, b, why);
 	case STEME_WANT_ORIGIN:
-		return steme_json_origin(s->o.views, &id, b, why);
+		return steme_json_origin(s->o.store, &id, b, why);
 	default:
 		return raw_object(s, &id, want == STEME_WANT_SIG, b, why);
 	}

@@ -442,138 +442,16 @@ steme_json_history(struct steme_views *v, const struct steme_query *q,
 	return put_body(v, K_HISTORY, &h, b, why);
 }
 
-/* A body that failed half-way leaves nothing behind. */
-static int
-whole(struct steme_buf *b, size_t len, int err)
-{
-	if (err != STEME_OK && b->len > len) {
-		b->len = len;
-		b->data[len] = '\0';
-	}
-	return err;
-}
-
 int
 steme_json_diff(struct steme_views *v, const struct steme_query *a,
     const struct steme_query *q2, struct steme_buf *b, struct steme_why *why)
 {
 	struct paths pa, pb;
-	size_t len = b->len;
 	int err;
 
 	if ((err = resolve(&a, &pa, why)) != STEME_OK ||
 	    (err = resolve(&q2, &pb, why)) != STEME_OK ||
 	    (err = check_names(a, why)) != STEME_OK)
 		return err;
-	return whole(b, len, steme_render_diff(v->s, a, q2, b, why));
-}
-
-int
-steme_json_object(struct steme_views *v, const struct steme_id *id,
-    struct steme_buf *b, struct steme_why *why)
-{
-	size_t len = b->len;
-
-	return whole(b, len, steme_render_object(v->s, id, b, why));
-}
-
-int
-steme_json_proof(struct steme_views *v, const struct steme_id *id,
-    struct steme_buf *b, struct steme_why *why)
-{
-	size_t len = b->len;
-
-	return whole(b, len, steme_render_proof(v->s, id, b, why));
-}
-
-int
-steme_json_children(struct steme_views *v, struct steme_str parent,
-    uint64_t after_lsn, uint32_t limit, struct steme_buf *b, struct steme_why *why)
-{
-	size_t len = b->len;
-
-	return whole(b, len, steme_render_children(v->s, parent, after_lsn, limit, b, why));
-}
-
-int
-steme_json_concepts(struct steme_views *v, struct steme_str prefix,
-    struct steme_str after, uint32_t limit, struct steme_buf *b, struct steme_why *why)
-{
-	size_t len = b->len;
-
-	return whole(b, len, steme_render_concepts(v->s, prefix, after, limit, b, why));
-}
-
-int
-steme_json_children_counted(struct steme_views *v, struct steme_str parent,
-    uint64_t after_lsn, uint32_t limit,
-    struct steme_buf *b, struct steme_why *why)
-{
-	size_t len = b->len;
-
-	return whole(b, len, steme_render_children_counted(v->s, parent, after_lsn, limit, b,
-	    why));
-}
-
-int
-steme_json_concepts_counted(struct steme_views *v, struct steme_str prefix,
-    struct steme_str after, uint32_t limit,
-    struct steme_buf *b, struct steme_why *why)
-{
-	size_t len = b->len;
-
-	return whole(b, len, steme_render_concepts_counted(v->s, prefix, after, limit, b,
-	    why));
-}
-
-int
-steme_json_sources(struct steme_views *v, struct steme_str prefix,
-    struct steme_str after, uint32_t limit,
-    struct steme_buf *b, struct steme_why *why)
-{
-	size_t len = b->len;
-
-	return whole(b, len, steme_render_sources(v->s, prefix, after, limit, b,
-	    why));
-}
-
-int
-steme_json_agents(struct steme_views *v, steme_agent_name *name, void *arg,
-    struct steme_str after, uint32_t limit,
-    struct steme_buf *b, struct steme_why *why)
-{
-	size_t len = b->len;
-
-	return whole(b, len, steme_render_agents(v->s, name, arg, after, limit, b,
-	    why));
-}
-
-int
-steme_json_impact(struct steme_views *v, struct steme_str source,
-    enum steme_lens lens, uint32_t limit,
-    struct steme_buf *b, struct steme_why *why)
-{
-	size_t len = b->len;
-
-	return whole(b, len, steme_render_impact(v->s, source, lens, limit, b,
-	    why));
-}
-
-int
-steme_json_origin(struct steme_views *v, const struct steme_id *id,
-    struct steme_buf *b, struct steme_why *why)
-{
-	size_t len = b->len;
-
-	return whole(b, len, steme_render_origin(v->s, id, b,
-	    why));
-}
-
-int
-steme_json_neighbours(struct steme_views *v, struct steme_str concept, uint32_t n,
-    struct steme_buf *b)
-{
-	size_t len = b->len;
-
-	return whole(b, len, steme_render_neighbours(v->s, concept, n, b));
+	return steme_render_diff(v->s, a, q2, b, why);
 }

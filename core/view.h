@@ -79,8 +79,8 @@ int steme_view_names(struct steme_views *v, const struct steme_query *q,
     bool history, steme_name_visit *visit, void *arg);
 
 /*
- * ---- JSON of the API: bodies as doc/views.md says, each ending in one newline;
- * appended to b, nothing if it fails ----
+ * ---- JSON of the API: bodies as doc/views.md says, each ending in one newline, appended
+ * to b.  After a failure b is to be thrown away: it may hold the beginning of a body ----
  */
 
 /*
@@ -101,56 +101,59 @@ int steme_json_history(struct steme_views *v, const struct steme_query *q,
  */
 int steme_json_diff(struct steme_views *v, const struct steme_query *a,
     const struct steme_query *q2, struct steme_buf *b, struct steme_why *why);
+
+/* ---- the same, straight from the store: these are not kept ---- */
+
 /* One object with everything known about it: fields, signature, hlc, lsn, node, state. */
-int steme_json_object(struct steme_views *v, const struct steme_id *id,
+int steme_json_object(struct steme_store *s, const struct steme_id *id,
     struct steme_buf *b, struct steme_why *why);
 /*
  * <id>.proof: {"id","batch","batch_object","signature","agent","index","count","root",
  * "path":[...]}.  STEME_ENOTFOUND: no such object, or it is singly signed.
  */
-int steme_json_proof(struct steme_views *v, const struct steme_id *id,
+int steme_json_proof(struct steme_store *s, const struct steme_id *id,
     struct steme_buf *b, struct steme_why *why);
 /*
  * Browsing: the children of a parent in the order they came ({"parent","children",
  * "next_cursor"}: the cursor is after_lsn of the next page), and the concepts whose
  * path begins with prefix, in byte order ({"prefix","concepts","next_cursor"}: it is `after`).
  */
-int steme_json_children(struct steme_views *v, struct steme_str parent,
+int steme_json_children(struct steme_store *s, struct steme_str parent,
     uint64_t after_lsn, uint32_t limit, struct steme_buf *b, struct steme_why *why);
-int steme_json_concepts(struct steme_views *v, struct steme_str prefix,
+int steme_json_concepts(struct steme_store *s, struct steme_str prefix,
     struct steme_str after, uint32_t limit, struct steme_buf *b, struct steme_why *why);
 /*
  * The same with numbers, as GET /v1/concepts answers: {"parent" (null: the root) or
  * "prefix","concepts":[{"concept_path","name","assertions","children"}],"next_cursor"}.
  * Counting reads every assertion of those concepts.
  */
-int steme_json_children_counted(struct steme_views *v, struct steme_str parent,
+int steme_json_children_counted(struct steme_store *s, struct steme_str parent,
     uint64_t after_lsn, uint32_t limit, struct steme_buf *b, struct steme_why *why);
-int steme_json_concepts_counted(struct steme_views *v, struct steme_str prefix,
+int steme_json_concepts_counted(struct steme_store *s, struct steme_str prefix,
     struct steme_str after, uint32_t limit, struct steme_buf *b, struct steme_why *why);
 /* Sources that begin with prefix, in byte order; the cursor is `after`. */
-int steme_json_sources(struct steme_views *v, struct steme_str prefix,
+int steme_json_sources(struct steme_store *s, struct steme_str prefix,
     struct steme_str after, uint32_t limit, struct steme_buf *b, struct steme_why *why);
 /*
  * Who signed something, ascending; after: as the cursor said, or absent.  name (may be
  * NULL) tells what a key is called here, or NULL.
  */
 typedef const char *steme_agent_name(void *arg, const struct steme_id *agent);
-int steme_json_agents(struct steme_views *v, steme_agent_name *name, void *arg,
+int steme_json_agents(struct steme_store *s, steme_agent_name *name, void *arg,
     struct steme_str after, uint32_t limit, struct steme_buf *b, struct steme_why *why);
 /*
  * What changes when source is retracted: each concept and predicate whose winner by lens
  * is another afterwards, in byte order, at most limit.  Any lens with a winner: not skeptic,
  * not constraints (STEME_EINVAL).
  */
-int steme_json_impact(struct steme_views *v, struct steme_str source,
+int steme_json_impact(struct steme_store *s, struct steme_str source,
     enum steme_lens lens, uint32_t limit, struct steme_buf *b, struct steme_why *why);
 /* Where an object comes from: its checks, proof, chain of parents, and what was said of it. */
-int steme_json_origin(struct steme_views *v, const struct steme_id *id,
+int steme_json_origin(struct steme_store *s, const struct steme_id *id,
     struct steme_buf *b, struct steme_why *why);
 /* Existing concepts spelled like `concept` (at most n, at most 16), for "did you mean":
  * an array of paths, nearest first; empty if concept exists. */
-int steme_json_neighbours(struct steme_views *v, struct steme_str concept,
+int steme_json_neighbours(struct steme_store *s, struct steme_str concept,
     uint32_t n, struct steme_buf *b);
 
 #endif

@@ -304,7 +304,7 @@ resolve_time(struct steme_fs *fs, struct steme_str name, struct fs_what *w)
 static int
 object_proof(struct steme_fs *fs, const struct steme_id *id, struct steme_buf *b)
 {
-	int err = steme_json_proof(fs->o.views, id, b, NULL);
+	int err = steme_json_proof(fs->o.store, id, b, NULL);
 
 	if (err == STEME_OK)
 		steme_buf_putc(b, '\n');

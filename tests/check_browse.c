@@ -203,22 +203,21 @@ END_TEST
 
 /* ---- as the API shows it ---- */
 
-static struct steme_views *V;
+static struct steme_store *S;
+static struct steme_views *V;		/* of S */
 static struct steme_buf body;
 
 static struct steme_store *
 fresh_views(int mem)
 {
-	struct steme_store *s;
-
 	/* ann is the operator: what she says of sources counts */
 	key_of(&ann, 1);
 	key_of(&bob, 2);
 	place_make(&P, mem == 1, false);
 	P.o.operator_ = ann.agent;
-	s = place_open(&P);
-	ck_assert_int_eq(steme_views_new(&V, s, 0), STEME_OK);
-	return s;
+	S = place_open(&P);
+	ck_assert_int_eq(steme_views_new(&V, S, 0), STEME_OK);
+	return S;
 }
 
 static void
@@ -247,7 +246,7 @@ static struct json_object *
 impact_of(const char *source, enum steme_lens lens, uint32_t limit)
 {
 	struct steme_why why = { "" };
-	int err = steme_json_impact(V, steme_str_from(source), lens, limit, &body, &why);
+	int err = steme_json_impact(S, steme_str_from(source), lens, limit, &body, &why);
 
 	ck_assert_msg(err == STEME_OK, "%s", why.text);
 	return parsed();
@@ -419,7 +418,7 @@ START_TEST(an_impact_is_cut_at_its_limit_and_says_so)
 	o = impact_of("src:x", STEME_LENS_RECENCY, 3);
 	ck_assert(!json_object_get_boolean(json_object_object_get(o, "truncated")));
 	json_object_put(o);
-	ck_assert_int_eq(steme_json_impact(V, STEME_LIT("src:x"), STEME_LENS_SKEPTIC, 0,
+	ck_assert_int_eq(steme_json_impact(S, STEME_LIT("src:x"), STEME_LENS_SKEPTIC, 0,
 	    &body, &why), STEME_EINVAL);
 	ck_assert_ptr_nonnull(strstr(why.text, "skeptic"));
 	views_done(s);
@@ -435,19 +434,19 @@ START_TEST(sources_and_agents_page_by_their_cursors)
 	cite(s, &bob, "a", "q", "1", "src:a", T0);
 	cite(s, &ann, "c", "p", "1", "src:a", T0);
 	retract_source(s, "src:b");
-	ck_assert_int_eq(steme_json_sources(V, STEME_LIT("src:"), STEME_LIT(""), 1, &body,
+	ck_assert_int_eq(steme_json_sources(S, STEME_LIT("src:"), STEME_LIT(""), 1, &body,
 	    &why), STEME_OK);
 	steme_buf_putc(&body, 0);
 	ck_assert_str_eq((char *)body.data, "{\"sources\":[{\"source\":\"src:a\","
 	    "\"assertions\":2,\"state\":\"active\"}],\"next_cursor\":\"src:a\"}\n");
 	steme_buf_clear(&body);
-	ck_assert_int_eq(steme_json_sources(V, STEME_LIT("src:"), STEME_LIT("src:a"), 1,
+	ck_assert_int_eq(steme_json_sources(S, STEME_LIT("src:"), STEME_LIT("src:a"), 1,
 	    &body, &why), STEME_OK);
 	steme_buf_putc(&body, 0);
 	ck_assert_str_eq((char *)body.data, "{\"sources\":[{\"source\":\"src:b\","
 	    "\"assertions\":1,\"state\":\"retracted\"}],\"next_cursor\":null}\n");
 	steme_buf_clear(&body);
-	ck_assert_int_eq(steme_json_agents(V, NULL, NULL, STEME_LIT("xyz"), 1, &body,
+	ck_assert_int_eq(steme_json_agents(S, NULL, NULL, STEME_LIT("xyz"), 1, &body,
 	    &why), STEME_EINVAL);
 	views_done(s);
 }
