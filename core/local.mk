@@ -33,7 +33,7 @@ libsteme_base_a_SOURCES += %D%/keyring.c %D%/keyring_profile.c %D%/keyring.h
 
 
 # --- base: JSON form of objects
-libsteme_base_a_SOURCES += %D%/jsonin.c %D%/jsonin.h
+libsteme_base_a_SOURCES += %D%/jsonin.c %D%/jsonin.h %D%/jo.c %D%/jo.h
 libsteme_base_a_SOURCES += %D%/apikey.c %D%/apikey.h
 libsteme_base_a_SOURCES += %D%/claim.c %D%/claim.h %D%/claim_impl.h
 libsteme_base_a_SOURCES += %D%/claim_json.c %D%/claim_json.h
@@ -67,7 +67,7 @@ libsteme_base_a_SOURCES += %D%/client_async.h %D%/client_async_impl.h
 
 # --- store: io, segments, log
 libsteme_store_a_SOURCES += %D%/gate.c %D%/gate.h %D%/setting.c %D%/setting.h
-libsteme_store_a_SOURCES += %D%/service_admin.c
+libsteme_store_a_SOURCES += %D%/service_set.c
 libsteme_store_a_SOURCES += %D%/trouble.c %D%/compact.c
 libsteme_store_a_SOURCES += %D%/crc.c %D%/crc.h %D%/io.c %D%/io.h
 libsteme_store_a_SOURCES += %D%/segments.h %D%/segments_local.c %D%/segments_local.h
@@ -119,11 +119,11 @@ libsteme_store_a_SOURCES += %D%/check_index.c %D%/check_sigs.c
 # --- store: views, service
 libsteme_store_a_SOURCES += %D%/service.c %D%/service.h %D%/service_impl.h
 libsteme_store_a_SOURCES += %D%/service_write.c %D%/service_read.c %D%/service_metrics.c
-libsteme_store_a_SOURCES += %D%/service_work.c %D%/service_feed.c
+libsteme_store_a_SOURCES += %D%/service_work.c %D%/service_feed.c %D%/service_status.c
 
 libsteme_store_a_SOURCES += %D%/view.c %D%/view.h %D%/view_cache.c %D%/view_cache.h
 libsteme_store_a_SOURCES += %D%/render.c %D%/render.h %D%/render_file.c
-libsteme_store_a_SOURCES += %D%/render_jo.c %D%/render_json.c %D%/render_query.c
+libsteme_store_a_SOURCES += %D%/render_json.c %D%/render_query.c
 libsteme_store_a_SOURCES += %D%/render_cursor.c %D%/render_history.c
 libsteme_store_a_SOURCES += %D%/render_diff.c %D%/render_object.c
 libsteme_store_a_SOURCES += %D%/render_browse.c %D%/render_near.c

@@ -4,11 +4,11 @@
 #include "core/log.h"
 #include "core/buf.h"
 #include "core/clock.h"
+#include "core/jo.h"
 #include "core/path.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <json-c/json.h>
 #include <limits.h>
 #include <pthread.h>
 #include <stdarg.h>
@@ -116,21 +116,6 @@ make_utf8(char *s)
 }
 
 static void
-put_string(struct steme_buf *b, char *s)
-{
-	struct json_object *o;
-	const char *t;
-
-	make_utf8(s);
-	o = json_object_new_string(s);
-	t = o == NULL ? NULL :
-	    json_object_to_json_string_ext(o, JSON_C_TO_STRING_NOSLASHESCAPE);
-
-	steme_buf_puts(b, t == NULL ? "\"\"" : t);
-	json_object_put(o);
-}
-
-static void
 put_timestamp(struct steme_buf *b)
 {
 	int64_t us = steme_wall_us(&steme_clock_system);
@@ -159,7 +144,8 @@ steme_log(int level, const char *fmt, ...)
 	va_end(ap);
 	put_timestamp(&b);
 	steme_buf_printf(&b, ",\"level\":\"%s\",\"message\":", level_names[lv]);
-	put_string(&b, text);
+	make_utf8(text);
+	steme_json_str(&b, steme_str_from(text));
 	steme_buf_puts(&b, "}\n");
 	if (steme_buf_err(&b) == STEME_OK) {
 		write_line(STDERR_FILENO, &b);

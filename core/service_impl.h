@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * service_impl.h - the inside of the service: service.c takes requests in and runs the
- * workers, service_write.c, service_read.c, service_work.c and service_feed.c do them.
+ * workers; the other service_*.c files do them.
  */
 #ifndef STEME_SERVICE_IMPL_H
 #define STEME_SERVICE_IMPL_H
@@ -64,13 +64,13 @@ void steme_svc_set(struct steme_service *s, struct steme_request *r);
 void steme_svc_read(struct steme_service *s, struct steme_request *r);
 void steme_svc_work(struct steme_service *s, struct steme_request *r);
 void steme_svc_stream(struct steme_service *s, struct steme_request *r);
-/* What steme_svc_read() asks for (service_admin.c): the answer, or STEME_EPROTO. */
+/* What steme_svc_read() asks for (service_status.c): the answer, or STEME_EPROTO. */
+int steme_svc_status(struct steme_service *s, struct steme_request *r,
+    struct steme_buf *b);
 int steme_svc_storage(struct steme_service *s, struct steme_request *r,
     struct steme_buf *b);
 int steme_svc_index(struct steme_service *s, struct steme_request *r,
     struct steme_buf *b);
-/* text as a JSON string. */
-void steme_svc_put_string(struct steme_buf *b, const char *text);
 /* Bytes that LevelDB has written for each byte put into the index; 0 before the first. */
 double steme_svc_write_amplification(const struct steme_store_stats *st);
 /* Is this too much for the asker's thread? */

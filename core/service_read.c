@@ -1,16 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* service_read.c - questions: views, objects, lists, STATUS, METRICS. */
+/* service_read.c - questions: views, objects, lists, METRICS. */
 #include "config.h"
 #include "core/service_impl.h"
 #include "core/path.h"
-#include "core/timefmt.h"
-#include "core/util.h"
 
-#include <inttypes.h>
-#include <json-c/json.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define INLINE_LIMIT	1000		/* results of a query in the asker's thread */
 
@@ -174,182 +169,6 @@ object(struct steme_service *s, struct steme_request *r, struct steme_buf *b,
 	}
 }
 
-/* ---- STATUS ---- */
-
-void
-steme_svc_put_string(struct steme_buf *b, const char *text)
-{
-	struct json_object *o = json_object_new_string(text);
-	const char *t = o == NULL ? NULL :
-	    json_object_to_json_string_ext(o, JSON_C_TO_STRING_NOSLASHESCAPE);
-
-	steme_buf_puts(b, t == NULL ? "\"\"" : t);
-	json_object_put(o);
-}
-
-static void
-put_text(struct steme_buf *b, const char *name, const char *text)
-{
-	steme_buf_printf(b, "\"%s\":", name);
-	steme_svc_put_string(b, text);
-}
-
-static void
-put_time(struct steme_buf *b, const char *name, int64_t us)
-{
-	char t[STEME_TIME_LEN + 1];
-
-	steme_time_format(t, us < 0 ? 0 : us);
-	steme_buf_printf(b, ",\"%s\":\"%s\"", name, t);
-}
-
-#define U64(b, name, v)	steme_buf_printf((b), "%s\"%s\":%" PRIu64, \
-    (b)->data[(b)->len - 1] == '{' ? "" : ",", (name), (uint64_t)(v))
-
-static void
-put_who(struct steme_service *s, struct steme_buf *b)
-{
-	const struct steme_genesis *g = steme_store_genesis(s->o.store);
-	struct steme_changes *changes = steme_store_changes(s->o.store);
-	char store[33], op[STEME_ID_HEX + 1];
-
-	steme_hex(store, g->store, sizeof(g->store));
-	steme_id_hex(op, &g->operator_);
-	put_text(b, "version", s->o.version);
-	U64(b, "wire_version", STEME_WIRE_VERSION);
-	U64(b, "pid", getpid());
-	steme_buf_printf(b, ",\"boot\":\"%016" PRIx64 "\"",
-	    steme_changes_stamp_any(changes).boot);
-	U64(b, "uptime_seconds",
-	    (steme_mono_us(s->o.clock) - s->started_us) / 1000000);
-	steme_buf_printf(b, ",\"node\":{\"id\":\"%016" PRIx64 "\",",
-	    steme_store_node(s->o.store));
-	put_text(b, "name", s->o.node_name);
-	steme_buf_printf(b, "},\"store\":\"%s\",\"operator\":\"%s\"", store, op);
-}
-
-static void
-put_counts(struct steme_buf *b, const struct steme_counts *c)
-{
-	steme_buf_puts(b, ",\"counts\":{");
-	U64(b, "objects", c->objects);
-	U64(b, "assertions", c->assertions);
-	U64(b, "concepts", c->concepts);
-	U64(b, "predicates", c->predicates);
-	U64(b, "votes", c->votes);
-	U64(b, "retractions", c->retractions);
-	U64(b, "globals", c->globals);
-	U64(b, "batches", c->batches);
-	U64(b, "value_bytes", c->value_bytes);
-	steme_buf_puts(b, "}");
-}
-
-static void
-put_wal(struct steme_buf *b, const struct steme_wal_stats *w)
-{
-	steme_buf_puts(b, ",\"wal\":{");
-	U64(b, "segments", w->segments);
-	U64(b, "bytes", w->bytes);
-	U64(b, "open_segment", w->open_segment);
-	U64(b, "first_segment", w->first_segment);
-	U64(b, "groups", w->groups);
-	U64(b, "records", w->records);
-	U64(b, "syncs", w->syncs);
-	U64(b, "rotations", w->rotations);
-	U64(b, "torn_bytes_cut", w->torn_bytes_cut);
-	U64(b, "recovered_records", w->recovered_records);
-	U64(b, "relocations", w->relocations);
-	U64(b, "sync_errors", w->sync_errors);
-	steme_buf_puts(b, "}");
-}
-
-static void
-put_index(struct steme_buf *b, const struct steme_store_stats *st)
-{
-	steme_buf_puts(b, ",\"index\":{");
-	U64(b, "files", st->index.files);
-	U64(b, "bytes", st->index.bytes);
-	U64(b, "memory", st->index.memory);
-	put_time(b, "created", st->index_created_us);
-	put_time(b, "last_rebuild", st->last_rebuild_us);
-	steme_buf_printf(b, ",\"rebuilding\":%s", st->rebuilding ? "true" : "false");
-	U64(b, "rebuild_permille", st->rebuild_permille);
-	U64(b, "lost_segment_records", st->lost_segment_records);
-	U64(b, "replayed_records", st->replayed_records);
-	U64(b, "applied_gaps", st->applied_gaps);
-	steme_buf_puts(b, "}");
-}
-
-static void
-put_rest(struct steme_service *s, struct steme_buf *b,
-    const struct steme_store_stats *st)
-{
-	struct steme_views_stats v;
-
-	steme_views_stats(s->o.views, &v);
-	steme_buf_puts(b, ",\"cache\":{");
-	U64(b, "hits", v.hits);
-	U64(b, "misses", v.misses);
-	U64(b, "evictions", v.evictions);
-	U64(b, "bytes", v.bytes);
-	U64(b, "limit", v.limit);
-	U64(b, "entries", v.entries);
-	steme_buf_puts(b, "},\"commits\":{");
-	U64(b, "groups", st->commits);
-	U64(b, "records", st->commit_records);
-	U64(b, "exists", st->exists);
-	U64(b, "sync_us_sum", st->sync_us_sum);
-	U64(b, "sync_count", st->sync_count);
-	steme_buf_puts(b, "}");
-}
-
-/* A cap that is none is null. */
-static void
-put_cap(struct steme_buf *b, const char *name, uint64_t cap)
-{
-	if (cap != 0)
-		U64(b, name, cap);
-	else
-		steme_buf_printf(b, ",\"%s\":null", name);
-}
-
-int
-steme_service_status(struct steme_service *s, struct steme_buf *b)
-{
-	static const char *const states[] = { "ok", "full", "failed" };
-	struct steme_store_stats st;
-
-	/* U64 looks at the last byte: there is always one. */
-	steme_buf_puts(b, "{");
-	if (steme_buf_err(b) != STEME_OK)
-		return steme_buf_err(b);
-	steme_store_stats(s->o.store, &st);
-	put_who(s, b);
-	U64(b, "lsn", st.lsn);
-	U64(b, "hlc", st.hlc);
-	steme_buf_printf(b, ",\"writes\":{\"state\":\"%s\",",
-	    (unsigned)st.writes < STEME_NELEM(states) ? states[st.writes] : "failed");
-	put_text(b, "reason", st.reason);
-	steme_buf_printf(b, ",\"drained\":%s", st.gate.drained ? "true" : "false");
-	for (int c = 0; c < STEME_NCAPS; c++)
-		put_cap(b, steme_cap_name((enum steme_cap)c), st.gate.cap[c]);
-	steme_buf_puts(b, "}");
-	put_counts(b, &st.counts);
-	put_wal(b, &st.wal);
-	put_index(b, &st);
-	put_rest(s, b, &st);
-	if (s->o.status != NULL)
-		s->o.status(s->o.arg, b);
-	steme_buf_puts(b, "}\n");
-	return STEME_OK;
-}
-
-static int
-status(struct steme_service *s, struct steme_request *r, struct steme_buf *b)
-{
-	return r->len != 0 ? STEME_EPROTO : steme_service_status(s, b);
-}
-
 static int
 metrics(struct steme_service *s, struct steme_request *r, struct steme_buf *b)
 {
@@ -389,7 +208,7 @@ steme_svc_read(struct steme_service *s, struct steme_request *r)
 		err = steme_svc_index(s, r, &b);
 		break;
 	case STEME_MSG_STATUS:
-		err = status(s, r, &b);
+		err = steme_svc_status(s, r, &b);
 		break;
 	case STEME_MSG_METRICS:
 		err = metrics(s, r, &b);

@@ -1,17 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* service_admin.c - SET: settings by the operator's key; STORAGE and INDEX: numbers. */
+/* service_set.c - SET: settings by the operator's key. */
 #include "config.h"
 #include "core/gate.h"
 #include "core/jsonin.h"
 #include "core/service_impl.h"
 #include "core/setting.h"
-#include "core/timefmt.h"
 
-#include <inttypes.h>
 #include <json-c/json.h>
 #include <string.h>
-
-/* ---- SET ---- */
 
 /* A JSON scalar as a value; slices point into j. */
 static int
@@ -110,84 +106,4 @@ steme_svc_set(struct steme_service *s, struct steme_request *r)
 	m.id = put.id;
 	steme_msg_put_result(&b, &m);
 	steme_svc_end_buf(s, r, &b);
-}
-
-/* ---- STORAGE, INDEX ---- */
-
-static void
-put_number(struct steme_buf *b, const char *name, uint64_t v)
-{
-	steme_buf_printf(b, "\"%s\":%" PRIu64 ",", name, v);
-}
-
-int
-steme_svc_storage(struct steme_service *s, struct steme_request *r, struct steme_buf *b)
-{
-	struct steme_store_stats st;
-	struct steme_views_stats views;
-
-	if (r->len != 0)
-		return STEME_EPROTO;
-	steme_store_stats(s->o.store, &st);
-	steme_views_stats(s->o.views, &views);
-	steme_buf_putc(b, '{');
-	put_number(b, "sst_file_count", st.index.files);
-	put_number(b, "total_bytes", st.index.bytes + st.wal.bytes);
-	put_number(b, "index_bytes", st.index.bytes);
-	put_number(b, "pending_compaction_bytes", st.index.pending_compaction_bytes);
-	put_number(b, "wal_bytes", st.wal.bytes);
-	put_number(b, "wal_segments", st.wal.segments);
-	put_number(b, "wal_missing_segment_records", st.lost_segment_records);
-	put_number(b, "memory_bytes", st.index.memory);
-	put_number(b, "cache_bytes", views.bytes);
-	put_number(b, "cache_limit_bytes", views.limit);
-	put_number(b, "disk_free_bytes", st.disk_free);
-	put_number(b, "disk_total_bytes", st.disk_total);
-	steme_buf_printf(b, "\"write_amplification\":%.3f}\n",
-	    steme_svc_write_amplification(&st));
-	return STEME_OK;
-}
-
-static void
-put_entries(struct steme_buf *b, const struct steme_counts *c)
-{
-	steme_buf_puts(b, "\"entries\":{");
-	put_number(b, "predicate", c->predicates);
-	put_number(b, "concept", c->concepts);
-	put_number(b, "object", c->objects);
-	put_number(b, "assertion", c->assertions);
-	put_number(b, "vote", c->votes);
-	put_number(b, "retraction", c->retractions);
-	put_number(b, "global", c->globals);
-	put_number(b, "batch", c->batches);
-	b->len--;			/* the last comma */
-	steme_buf_puts(b, "},");
-}
-
-int
-steme_svc_index(struct steme_service *s, struct steme_request *r, struct steme_buf *b)
-{
-	char t[STEME_TIME_LEN + 1];
-	struct steme_store_stats st;
-
-	if (r->len != 0)
-		return STEME_EPROTO;
-	steme_store_stats(s->o.store, &st);
-	steme_time_format(t, st.last_rebuild_us < 0 ? 0 : st.last_rebuild_us);
-	steme_buf_printf(b, "{\"status\":\"%s\",", st.rebuilding ? "rebuilding" :
-	    st.index_error ? "error" : "ready");
-	/* whole seconds: "2026-11-21T02:00:00" and no more of it */
-	steme_buf_printf(b, "\"last_rebuild\":\"%.19sZ\",", t);
-	steme_buf_printf(b, "\"progress\":%.3f,",
-	    st.rebuilding ? st.rebuild_permille / 1000.0 : 1.0);
-	put_entries(b, &st.counts);
-	steme_buf_printf(b, "\"full_rebuild\":%s,\"error\":",
-	    st.full_rebuild ? "true" : "false");
-	if (st.index_error || st.rebuild_error[0] != '\0')
-		steme_svc_put_string(b, st.index_error ? "index error: part of it cannot "
-		    "be read; rebuild it" : st.rebuild_error);
-	else
-		steme_buf_puts(b, "null");
-	steme_buf_puts(b, "}\n");
-	return STEME_OK;
 }

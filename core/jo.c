@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* render_jo.c - JSON written straight into a buffer. */
+/* jo.c - JSON written straight into a buffer. */
 #include "config.h"
-#include "core/render.h"
+#include "core/jo.h"
 
+#include "core/number.h"
 #include "core/timefmt.h"
 
 #include <inttypes.h>
