@@ -188,44 +188,6 @@ verify(struct offline *o)
 	return report_verify(&o->rep);
 }
 
-static bool
-is_there(const char *dir)
-{
-	struct dirent *e;
-	bool found = false;
-	DIR *d = opendir(dir);
-
-	while (d != NULL && (e = readdir(d)) != NULL)
-		found |= e->d_name[0] != '.';
-	if (d != NULL)
-		closedir(d);
-	return found;
-}
-
-/*
- * Where a log ends that is damaged there, only a store can tell that is open: so the old
- * index is opened, and serves until the new one is whole.
- */
-static int
-rebuild_with_gaps(struct offline *o, const struct steme_store_opts *so)
-{
-	const struct steme_clock *k = &steme_clock_system;
-	int64_t start = steme_mono_us(k);
-	struct steme_store_stats st;
-	struct steme_store *s;
-	int err;
-
-	if ((err = steme_store_open(&s, so, &o->why)) != STEME_OK)
-		return err;
-	if ((err = steme_store_rebuild_online(s, &o->why)) == STEME_OK) {
-		steme_store_stats(s, &st);
-		o->rep.n[REP_REBUILT] = st.counts.objects;
-		o->rep.n[REP_REBUILD_US] = (uint64_t)(steme_mono_us(k) - start);
-	}
-	steme_store_close(s);
-	return err;
-}
-
 static int
 rebuild(struct offline *o)
 {
@@ -243,14 +205,9 @@ rebuild(struct offline *o)
 	so.write_buffer = REBUILD_BUFFER;
 	out_bar_init(&o->bar, isatty(STDERR_FILENO), 0, "rebuilding");
 	/* an index that somebody named as a folder is not replaced */
-	if (o->gaps && o->in.dir[0] != '\0' && is_there(o->kv)) {
-		err = rebuild_with_gaps(o, &so);
-	} else {
-		err = steme_rebuild_offline(&so, o->in.dir[0] != '\0', &at, &us,
-		    &o->why);
-		o->rep.n[REP_REBUILT] = at.counts.objects;
-		o->rep.n[REP_REBUILD_US] = us;
-	}
+	err = steme_rebuild_offline(&so, o->in.dir[0] != '\0', &at, &us, &o->why);
+	o->rep.n[REP_REBUILT] = at.counts.objects;
+	o->rep.n[REP_REBUILD_US] = us;
 	out_bar_clear(&o->bar);
 	return err != STEME_OK ? fail(o, err) : report_rebuild(&o->rep);
 }

@@ -47,7 +47,9 @@ int steme_store_verify(struct steme_store *s, const struct steme_check_opts *o,
  * replace: one that is there stays in its place, and closed, until the new one, built in
  * kv_dir.new, is whole; without, kv_dir must be absent or empty: STEME_EEXIST.
  * STEME_EBUSY: another process holds the log or the index.  STEME_EGAP without
- * accept_gaps: the log is not whole, or gives less than the old index holds.
+ * accept_gaps: the log is not whole, or gives less than the old index holds.  Also with it,
+ * STEME_ECORRUPT, STEME_EGAP: the next start would refuse this log; why names what to do.
+ * On any error the old index is as it was.
  * Files get the owner of wal_dir.  *result: what was built, in *us microseconds.
  */
 int steme_rebuild_offline(const struct steme_store_opts *o, bool replace,

@@ -88,7 +88,7 @@ extent(struct steme_segments *const *t, size_t n, uint64_t *first, uint64_t *las
 /*
  * What an earlier process wrote may be in the page cache only.  What is read here should
  * be on disk; that it is cannot be known, so the last group is left to the next
- * start (steme_rebuild_scan()), and a failure here is none.
+ * start (fill()), and a failure here is none.
  */
 static void
 sync_newest(struct steme_store *s, uint64_t number)
@@ -120,62 +120,94 @@ scan(struct steme_segments *const *t, size_t n, struct steme_feed *f,
 	return err;
 }
 
-int
-steme_rebuild_scan(struct steme_store *s, struct steme_index *ix,
-    struct steme_applied *at, struct steme_why *why)
+/* ---- offline ---- */
+
+/*
+ * The next start reads the log from `at` on, in its own folder, and puts up with nothing.  What
+ * it would refuse is refused here, while the old index, which may have what the log lacks,
+ * is in its place.
+ */
+static int
+check_next_start(struct steme_segments *log, const struct steme_applied *at,
+    struct steme_why *why)
 {
-	static const struct steme_applied start = { .next_lsn = 1 };
+	struct steme_wal_pos from = { at->segment, at->offset, at->next_lsn };
+	struct steme_why what = { "" };
+	int err = steme_wal_scan(&log, 1, from, NULL, NULL, NULL, &what);
+
+	return err == STEME_OK ? err : steme_fail(why, err, "no index was made, for the "
+	    "next start would refuse this log: %s", what.text[0] != '\0' ? what.text :
+	    steme_strerror(err));
+}
+
+/* Feeds all that the folders have, as far as that is accepted. */
+static int
+feed_all(struct steme_store *s, struct steme_feed *f, struct steme_applied *at,
+    struct steme_why *why)
+{
 	struct steme_segments **t = NULL;
-	struct steme_feed f = {0};
-	struct steme_applied end;
 	uint64_t first, last;
 	size_t n = 0;
 	int err;
 
-	*at = start;
 	if ((err = steme_log_tables(s, &t, &n, why)) != STEME_OK)
 		return err;
 	if (!extent(t, n, &first, &last))
 		goto out;
 	sync_newest(s, last);
-	err = steme_feed_init(&f, ix, &start, STEME_KNOWN_REBUILD);
+	f->first_segment = first;
+	f->last_segment = last;
+	f->accept_gaps = s->accept_gaps;
+	f->progress = s->progress;
+	f->arg = s->arg;
+	err = scan(t, n, f, (struct steme_wal_pos){ 0, 0, 0 }, why);
 	if (err != STEME_OK)
 		goto out;
-	f.first_segment = first;
-	f.last_segment = last;
-	f.accept_gaps = s->accept_gaps;
-	f.progress = s->progress;
-	f.arg = s->arg;
-	err = scan(t, n, &f, (struct steme_wal_pos){ 0, 0, 0 }, why);
-	if (err != STEME_OK)
+	if (f->records > 0) {
+		*at = f->at_group;
+		at->next_lsn = f->group.lsn;	/* what is missing before it is accepted */
+		at->segment = f->group.segment;
+		at->offset = f->group.offset;
+	}
+	err = check_next_start(t[0], at, why);
+out:
+	steme_log_tables_close(t, n);
+	return err;
+}
+
+/*
+ * Everything that the log's folders still have into ix, which is empty.  Its checkpoint is
+ * one group short of the end: that may not be on disk yet, the next start decides.
+ */
+static int
+fill(struct steme_store *s, struct steme_index *ix, struct steme_applied *end,
+    struct steme_why *why)
+{
+	struct steme_applied at = { .next_lsn = 1 };
+	struct steme_feed f;
+	int err = steme_feed_init(&f, ix, &at, STEME_KNOWN_REBUILD);
+
+	if (err != STEME_OK || (err = feed_all(s, &f, &at, why)) != STEME_OK)
 		goto out;
-	if ((err = steme_feed_end(&f, &end)) == STEME_OK)
+	if ((err = steme_feed_end(&f, end)) == STEME_OK)
 		err = ix->ops->checkpoint(ix);
 	if (err == STEME_OK && f.records > 0) {
-		*at = f.at_group;
-		at->number = end.number;
-		at->segment = f.group.segment;
-		at->offset = f.group.offset;
-		err = steme_checkpoint_put(ix, at, true);
+		at.number = end->number;
+		err = steme_checkpoint_put(ix, &at, true);
 	}
 	if (err != STEME_OK) {
 		steme_fail(why, err, "the new index could not be written: %s",
 		    steme_strerror(err));
 		goto out;
 	}
-	s->counts = end.counts;
-	s->apply.at = end;
 	if (f.has_genesis)
 		s->genesis = f.genesis;
 	s->has_genesis |= f.has_genesis;
 	s->replayed_records = f.records;
 out:
 	steme_feed_fini(&f);
-	steme_log_tables_close(t, n);
 	return err;
 }
-
-/* ---- offline ---- */
 
 static int
 check_empty(const char *dir, struct steme_why *why)
@@ -289,7 +321,6 @@ rebuild_into(struct steme_store *s, const struct steme_store_opts *o,
     struct steme_why *why)
 {
 	int64_t start = steme_mono_us(s->clock);
-	struct steme_applied at;
 	struct steme_index *ix;
 	int err;
 
@@ -299,9 +330,8 @@ rebuild_into(struct steme_store *s, const struct steme_store_opts *o,
 		return err;
 	ix = s->gen->ix;
 	steme_log_index_start(true, "asked for", 1);
-	if ((err = steme_rebuild_scan(s, ix, &at, why)) != STEME_OK)
+	if ((err = fill(s, ix, result, why)) != STEME_OK)
 		return err;
-	*result = s->apply.at;
 	*us = (uint64_t)(steme_mono_us(s->clock) - start);
 	if (!s->has_genesis)
 		steme_new_genesis(s, &o->operator_, 0);
@@ -449,7 +479,6 @@ online_open(struct steme_store *s, struct online *on, struct steme_why *why)
 			return err;
 	}
 	err = steme_feed_init(&on->f, on->gen->ix, &start, STEME_KNOWN_REBUILD);
-	on->f.accept_gaps = s->accept_gaps;
 	on->f.permille = &s->rebuild_permille;
 	extent(on->tables, on->ntables, &on->f.first_segment, &on->f.last_segment);
 	return err;
@@ -483,13 +512,12 @@ online_swap(struct steme_store *s, struct online *on, int64_t start,
 		return err;
 	if ((err = steme_feed_end(&on->f, &at)) != STEME_OK)
 		return err;
-	if ((at.counts.objects < s->apply.at.counts.objects ||
-	    at.next_lsn != s->apply.at.next_lsn) && !s->accept_gaps)
+	if (at.counts.objects < s->apply.at.counts.objects ||
+	    at.next_lsn != s->apply.at.next_lsn)
 		return less_than_before(&at.counts, &s->apply.at.counts, why);
 	at.segment = end.segment;
 	at.offset = end.offset;
 	at.hlc = s->apply.at.hlc;
-	at.next_lsn = s->apply.at.next_lsn;
 	if ((err = put_new_meta(s, ix, true, steme_mono_us(s->clock) - start,
 	    at.counts.assertions)) != STEME_OK ||
 	    (err = ix->ops->checkpoint(ix)) != STEME_OK ||

@@ -301,7 +301,7 @@ open_present(struct steme_store *s, bool locked, struct standing *st,
  */
 static int
 open_index(struct steme_store *s, const struct steme_store_opts *o,
-    const char *force, struct standing *st, struct steme_why *why)
+    struct standing *st, struct steme_why *why)
 {
 	char fresh[PATH_MAX];
 	int err;
@@ -311,10 +311,7 @@ open_index(struct steme_store *s, const struct steme_store_opts *o,
 		return err != STEME_OK ? err : read_standing(o->index, st);
 	}
 	steme_kv_heal(s);
-	s->fresh_kv = false;
-	if (force != NULL)
-		standing_none(st, force);
-	else if ((err = open_present(s, false, st, &s->gen, why)) != STEME_OK ||
+	if ((err = open_present(s, false, st, &s->gen, why)) != STEME_OK ||
 	    s->gen != NULL)
 		return err;
 	steme_kv_new_path(s, fresh);
@@ -340,13 +337,9 @@ kept_genesis(struct steme_store *s, struct steme_index *ix)
 	return err;
 }
 
-/*
- * The genesis of a log that was there: told by the log, or kept by the index.  With
- * neither (its first segment is gone) only accept_gaps makes do with a new one.
- */
+/* The genesis of a log that was there: told by the log, or kept by the index. */
 static int
-find_genesis(struct steme_store *s, const struct steme_feed *f,
-    const struct steme_id *operator_, struct steme_why *why)
+find_genesis(struct steme_store *s, const struct steme_feed *f, struct steme_why *why)
 {
 	if (f->has_genesis) {
 		s->genesis = f->genesis;
@@ -354,12 +347,9 @@ find_genesis(struct steme_store *s, const struct steme_feed *f,
 	}
 	if (kept_genesis(s, s->gen->ix) == STEME_OK)
 		return STEME_OK;
-	if (!s->accept_gaps)
-		return steme_fail(why, STEME_EGAP, "the log's first record, which says "
-		    "whose store this is, is missing: restore segment.001.wal, or "
-		    "accept the gap");
-	steme_new_genesis(s, operator_, steme_wal_node(s->wal));
-	return STEME_OK;
+	return steme_fail(why, STEME_EGAP, "the log's first record, which says whose store "
+	    "this is, is missing: restore segment.001.wal, or go on without it: steme "
+	    "rebuild --accept-gaps");
 }
 
 void
@@ -514,10 +504,9 @@ settle(struct steme_store *s, const struct standing *st, struct steme_applied *a
 	return err;
 }
 
-/* One try.  force: why the index that is there must not be used, or NULL. */
-static int
-recover_once(struct steme_store *s, const struct steme_store_opts *o,
-    const char *force, struct steme_why *why)
+int
+steme_recover(struct steme_store *s, const struct steme_store_opts *o,
+    struct steme_why *why)
 {
 	int64_t start = steme_mono_us(s->clock);
 	struct steme_feed f = {0};
@@ -526,7 +515,11 @@ recover_once(struct steme_store *s, const struct steme_store_opts *o,
 	bool full;
 	int err;
 
-	if ((err = open_index(s, o, force, &st, why)) != STEME_OK)
+	steme_new_genesis(s, &o->operator_, 0);
+	s->known = steme_known_new(STEME_KNOWN_SLOTS);
+	if (s->known == NULL)
+		return steme_fail(why, STEME_ENOMEM, "out of memory");
+	if ((err = open_index(s, o, &st, why)) != STEME_OK)
 		return err;
 	s->full_rebuild = full = st.rebuild != NULL;
 	s->applied_gaps = st.gap;
@@ -535,12 +528,6 @@ recover_once(struct steme_store *s, const struct steme_store_opts *o,
 		    PRIu64 " were lost by an unclean stop; the log is replayed "
 		    "from lsn %" PRIu64, st.at.number, st.at.next_lsn);
 	steme_log_index_start(full, st.rebuild, st.at.next_lsn);
-	if (full && s->accept_gaps) {
-		err = steme_rebuild_scan(s, s->gen->ix, &st.at, why);
-		if (err != STEME_OK)
-			goto out;
-		st.checkpoint = st.at;
-	}
 	err = steme_feed_init(&f, s->gen->ix, &st.at,
 	    full ? STEME_KNOWN_REBUILD : STEME_KNOWN_SLOTS);
 	if (err != STEME_OK)
@@ -566,7 +553,7 @@ recover_once(struct steme_store *s, const struct steme_store_opts *o,
 		s->genesis.node = s->node;
 		err = steme_commit_genesis(s, why);
 	} else {
-		err = find_genesis(s, &f, &o->operator_, why);
+		err = find_genesis(s, &f, why);
 	}
 	if (err == STEME_OK && s->fresh_kv)
 		err = steme_kv_swap(s, NULL, why);
@@ -584,29 +571,4 @@ out:
 		steme_kv_remove(s->kv_dir, NULL);
 	}
 	return err;
-}
-
-int
-steme_recover(struct steme_store *s, const struct steme_store_opts *o,
-    struct steme_why *why)
-{
-	int err;
-
-	steme_new_genesis(s, &o->operator_, 0);
-	s->known = steme_known_new(STEME_KNOWN_SLOTS);
-	if (s->known == NULL)
-		return steme_fail(why, STEME_ENOMEM, "out of memory");
-	err = recover_once(s, o, NULL, why);
-	if (err != STEME_EGAP || !s->accept_gaps || o->index != NULL)
-		return err;
-	/* The log lacks what the index has, or ends before it: what is there counts. */
-	steme_log(STEME_WARN | STEME_LOG_STORAGE, "storage: %s; the gap is accepted",
-	    why == NULL ? "part of the log is missing" : why->text);
-	steme_wal_close(s->wal);
-	s->wal = NULL;
-	steme_apply_fini(&s->apply);
-	if (s->gen != NULL)
-		steme_gen_put(s->gen);
-	s->gen = NULL;
-	return recover_once(s, o, "the log has a gap", why);
 }

@@ -60,7 +60,7 @@ struct steme_store_opts {
 	uint32_t lock_timeout_ms;	/* a write waits so long for its turn; 0: for ever */
 	uint64_t compact_trigger;	/* bytes pending that start a compaction; 0: none does */
 	size_t write_buffer, block_cache;
-	bool accept_gaps;
+	bool accept_gaps;		/* rebuild offline, repair: what is lost is lost */
 	/* Progress of a long replay (0..1,000 per mille), may be NULL. */
 	void (*progress)(void *arg, const char *what, unsigned permille);
 	/*

@@ -269,14 +269,6 @@ void steme_new_genesis(struct steme_store *s, const struct steme_id *operator_,
     uint64_t node);
 
 /* ---- rebuild.c ---- */
-/*
- * Everything that the log's folders still have into ix, which is empty.  *at: the
- * checkpoint, one group short of the end: that may not be on disk yet, the next
- * start decides.
- */
-int steme_rebuild_scan(struct steme_store *s, struct steme_index *ix,
-    struct steme_applied *at, struct steme_why *why);
-
 /* dir and its files get the owner of the log, whoever runs this. */
 int steme_give_to_owner(const char *wal_dir, const char *dir, struct steme_why *why);
 

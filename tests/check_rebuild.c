@@ -4,6 +4,7 @@
  * index, refused if it holds less, and cut at every step on the disk.
  */
 #include "config.h"
+#include "core/repair.h"
 #include "tests/store_util.h"
 
 #include <errno.h>
@@ -256,6 +257,108 @@ START_TEST(less_than_the_old_index_holds_is_refused)
 }
 END_TEST
 
+/* ---- logs that the next start would refuse ---- */
+
+/* The last place of text in the newest segment gets another byte. */
+static void
+damage_last(const char *text)
+{
+	char path[128];
+	size_t n = strlen(text), len, at = 0;
+	static char log[64 << 10];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/segment.001.wal", P.wal);
+	ck_assert_ptr_nonnull(f = fopen(path, "r+"));
+	len = fread(log, 1, sizeof(log), f);
+	for (size_t i = 0; i + n <= len; i++)
+		if (memcmp(log + i, text, n) == 0)
+			at = i;
+	ck_assert_uint_gt(at, 0);
+	ck_assert_int_eq(fseek(f, (long)at, SEEK_SET), 0);
+	ck_assert_int_eq(fputc('X', f), 'X');
+	ck_assert_int_eq(fclose(f), 0);
+}
+
+/* 0: the index is lost, too.  1: it is there, and has what the log lacks. */
+START_TEST(a_log_damaged_at_its_end_is_repaired_first)
+{
+	struct steme_repair_report rep;
+	struct steme_applied at;
+	struct steme_store *s;
+	struct steme_why why;
+	uint64_t lost = _i == 0;
+	char away[96];
+
+	snprintf(away, sizeof(away), "%s.away", P.kv);
+	damage_last("concept a/b1\n");
+	if (lost)
+		ck_assert_int_eq(rename(P.kv, away), 0);
+	P.o.accept_gaps = true;
+	ck_assert_int_eq(rebuild(&at, &why), STEME_ECORRUPT);
+	ck_assert_msg(strstr(why.text, "the next start would refuse this log") != NULL &&
+	    strstr(why.text, "`steme repair`") != NULL, "%s", why.text);
+	ck_assert(!is_there(".new") && is_there("") != lost);
+	/* as it says */
+	ck_assert_msg(steme_repair(&P.o, NULL, NULL, &rep, &why) == STEME_OK, "%s",
+	    why.text);
+	ck_assert_uint_eq(rep.lost, lost);
+	ck_assert_msg(rebuild(&at, &why) == STEME_OK, "%s", why.text);
+	P.o.accept_gaps = false;
+	ck_assert_uint_eq(at.counts.assertions, CLAIMS - lost);
+	s = place_open(&P);
+	for (unsigned i = 0; i < CLAIMS; i++)
+		ck_assert_int_eq(has(s, &ids[i]), i < CLAIMS - lost);
+	must_verify(s);
+	must_claim(s, &ann, "after/the", "repair", "v", T0);
+	steme_store_close(s);
+}
+END_TEST
+
+/* What lies before the last group hinders no start, so that index is made. */
+START_TEST(damage_further_back_costs_its_records_if_that_is_accepted)
+{
+	struct steme_applied at;
+	struct steme_store *s;
+	struct steme_why why;
+
+	damage_last("concept a/b0\n");
+	ck_assert_int_eq(rebuild(&at, &why), STEME_ECORRUPT);
+	P.o.accept_gaps = true;
+	ck_assert_msg(rebuild(&at, &why) == STEME_OK, "%s", why.text);
+	P.o.accept_gaps = false;
+	ck_assert_uint_eq(at.counts.assertions, CLAIMS - 1);
+	s = place_open(&P);
+	for (unsigned i = 0; i < CLAIMS; i++)
+		ck_assert_int_eq(has(s, &ids[i]), i != CLAIMS - 2);
+	must_claim(s, &ann, "after/the", "gap", "v", T0);
+	steme_store_close(s);
+}
+END_TEST
+
+/* The log's own folder is what a start reads: its end must be there. */
+START_TEST(the_end_of_the_log_must_be_in_its_own_folder)
+{
+	const char *more[] = { NULL, NULL };
+	char path[128], copy[128], dir[96];
+	struct steme_applied at;
+	struct steme_why why;
+
+	snprintf(dir, sizeof(dir), "%s/more", P.dir);
+	ck_assert_int_eq(mkdir(dir, 0700), 0);
+	snprintf(path, sizeof(path), "%s/segment.001.wal", P.wal);
+	snprintf(copy, sizeof(copy), "%s/segment.001.wal", dir);
+	ck_assert_int_eq(rename(path, copy), 0);
+	more[0] = dir;
+	P.o.more_wal_dirs = more;
+	ck_assert_int_eq(rebuild(&at, &why), STEME_EGAP);
+	ck_assert_msg(strstr(why.text, "Bring it back") != NULL, "%s", why.text);
+	ck_assert_int_eq(rename(copy, path), 0);
+	ck_assert_msg(rebuild(&at, &why) == STEME_OK, "%s", why.text);
+	must_hold_all();
+}
+END_TEST
+
 /* ---- cut at every step ---- */
 
 /*
@@ -374,6 +477,9 @@ suite(void)
 	tcase_add_loop_test(t, an_index_that_is_damaged_or_marked_is_replaced, 0, 2);
 	tcase_add_test(t, an_index_that_another_process_holds_is_left_alone);
 	tcase_add_test(t, less_than_the_old_index_holds_is_refused);
+	tcase_add_loop_test(t, a_log_damaged_at_its_end_is_repaired_first, 0, 2);
+	tcase_add_test(t, damage_further_back_costs_its_records_if_that_is_accepted);
+	tcase_add_test(t, the_end_of_the_log_must_be_in_its_own_folder);
 	suite_add_tcase(s, t);
 	return s;
 }

@@ -37,6 +37,9 @@ cp "$segment" "$T/damaged"
 mv "$D/kv" "$T/kv"
 not_ok "without its index the daemon does not start" up
 like "it names the file and the command" "$segment, offset [0-9]+.*steme repair" cat "$D/log/stemefs.log" "$T/up.out"
+not_ok "rebuild makes no index that the daemon could not start with" "$STEME" rebuild --accept-gaps
+like "and names the command that helps" 'next start would refuse.*steme repair' "$STEME" rebuild --accept-gaps
+ok "there is no index then" test ! -e "$D/kv/CURRENT"
 is "without the index the last record is lost: repair refuses" 1 rc "$STEME" repair
 ok "and changes nothing" cmp "$segment" "$T/damaged"
 like "it names the place" "$segment, offset [0-9]+" "$STEME" repair

@@ -143,6 +143,7 @@ ok "verify after it" "$STEME" verify
 
 # damage: found with the daemon up and down, named, and never made worse
 "$STEME" import --agent z <(seq 300 | sed 's|.*|z/c&\tn\t&|') --time 2026-01-01 >/dev/null
+"$STEME" assert z/behind n 1 >/dev/null	# what is damaged is not the log's end
 segment=$(ls "$D"/wal/segment.*.wal)
 at=$(grep -abo 'concept z/c150$' "$segment" | head -n 1 | cut -d: -f1)
 printf 'X' | dd of="$segment" bs=1 seek="$((at + 9))" conv=notrunc status=none
