@@ -200,9 +200,29 @@ api_on_completed(void *cls, struct MHD_Connection *c, void **ctx,
 struct framing {
 	unsigned count, hosts, lengths, encodings;
 	size_t bytes;
-	bool chunked, expects;
+	bool chunked, expects, odd;
 	const char *length;
 };
+
+/*
+ * A name with a blank before the colon is another header to whoever takes the blank off; a
+ * control character in a value may end it for somebody.
+ */
+static bool
+is_odd(const char *name, size_t nname, const char *value, size_t nvalue)
+{
+	static const char marks[] = "!#$%&'*+-.^_`|~";
+	bool odd = nname == 0;
+
+	for (size_t i = 0; i < nname; i++)
+		odd |= !((name[i] | 0x20) >= 'a' && (name[i] | 0x20) <= 'z') &&
+		    !(name[i] >= '0' && name[i] <= '9') &&
+		    memchr(marks, name[i], sizeof(marks) - 1) == NULL;
+	for (size_t i = 0; i < nvalue; i++)
+		odd |= ((unsigned char)value[i] < 0x20 && value[i] != '\t') ||
+		    value[i] == 0x7f;
+	return odd;
+}
 
 static enum MHD_Result
 on_header(void *cls, enum MHD_ValueKind kind, const char *key, size_t nkey,
@@ -213,6 +233,7 @@ on_header(void *cls, enum MHD_ValueKind kind, const char *key, size_t nkey,
 	(void)kind;
 	f->count++;
 	f->bytes += nkey + nvalue + 4;
+	f->odd |= is_odd(key, nkey, value, nvalue);
 	if (value == NULL)
 		return MHD_YES;
 	if (strcasecmp(key, "Host") == 0) {
@@ -256,6 +277,10 @@ check_headers(struct api_request *r, const char *version)
 	else if (f.count > HEADERS_MAX || f.bytes > HEADERS_BYTES)
 		api_problem(r, 431, "too-large", "at most %d headers and %d bytes of "
 		    "them are taken", HEADERS_MAX, HEADERS_BYTES);
+	else if (f.odd)
+		api_problem(r, 400, "invalid-input", "a header has a blank before its "
+		    "colon, a name of other characters than names have, or a control "
+		    "character in its value");
 	else if (f.hosts > 1 || (f.hosts == 0 && strcmp(version, "HTTP/1.1") == 0))
 		api_problem(r, 400, "invalid-input", "exactly one header Host is "
 		    "needed");
