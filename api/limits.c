@@ -48,11 +48,13 @@ struct api_limits {
 
 /* ---- one bucket ---- */
 
-/* The time that one request takes up. */
+/* The time that one request takes up: a nanosecond at least, whatever a setting says. */
 static int64_t
 step_ns(struct rate r)
 {
-	return r.n == 0 ? r.per_us * 1000 : (int64_t)((uint64_t)r.per_us * 1000 / r.n);
+	int64_t whole = r.per_us * 1000;
+
+	return r.n == 0 ? whole : STEME_MAX((int64_t)((uint64_t)whole / r.n), 1);
 }
 
 static bool

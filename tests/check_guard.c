@@ -175,6 +175,23 @@ START_TEST(an_agents_own_limit_goes_before_the_common_one)
 }
 END_TEST
 
+START_TEST(a_limit_beyond_all_measure_limits_nobody)
+{
+	static const uint64_t high[] = { UINT64_C(60000000000), UINT64_C(60000000001),
+	    INT64_MAX, UINT64_MAX };
+	struct api_limits *l;
+
+	steme_conf_defaults(&conf);
+	l = api_limits_new(&conf);
+	for (size_t i = 0; i < STEME_NELEM(high); i++) {
+		own_limit(l, "busy", high[i]);
+		ck_assert_uint_eq(agent_gets(l, "busy", 1000 * S), 1000);
+		ck_assert_uint_eq(room.limit, high[i]);
+	}
+	api_limits_free(l);
+}
+END_TEST
+
 START_TEST(asking_for_room_charges_nobody)
 {
 	struct api_limits *l;
@@ -673,6 +690,7 @@ suite(void)
 	tcase_add_test(t, an_ipv6_address_counts_by_its_64_bits);
 	tcase_add_test(t, who_cannot_prove_who_they_are_pays_with_their_address);
 	tcase_add_test(t, an_agents_own_limit_goes_before_the_common_one);
+	tcase_add_test(t, a_limit_beyond_all_measure_limits_nobody);
 	tcase_add_test(t, asking_for_room_charges_nobody);
 	tcase_add_test(t, a_quota_lasts_until_the_day_ends);
 	tcase_add_test(t, a_flood_of_addresses_does_not_free_one_that_is_full);
