@@ -15,6 +15,7 @@
 #include <string.h>
 
 #define DAY	86400
+#define UNSET	UINT64_MAX	/* no --days */
 
 static int
 concept_of(char out[64], const char *id)
@@ -260,7 +261,7 @@ add(struct cli *c, const char *name, const char *role, const char *expires,
 	if ((k.role = steme_apikey_role(role)) == STEME_ROLE_NONE)
 		return cli_usage(c, "--role is reader, writer or admin, not '%s'",
 		    role);
-	if (expires != NULL && days != 0)
+	if (expires != NULL && days != UNSET)
 		return cli_usage(c, "--expires or --days, not both");
 	if (expires != NULL) {
 		if (steme_time_parse_loose(steme_str_from(expires), &us) != STEME_OK)
@@ -268,11 +269,17 @@ add(struct cli *c, const char *name, const char *role, const char *expires,
 			    "2027-01-31T12:00:00Z", expires);
 		k.expires_at = us / 1000000;
 	}
-	if (days > (uint64_t)(STEME_APIKEY_NEVER - k.created_at) / DAY)
-		return cli_usage(c, "--days %llu is beyond the year 9999",
-		    (unsigned long long)days);
-	if (days != 0)
+	if (days == 0)
+		return cli_usage(c, "--days takes 1 or more; without it a key never ends");
+	if (days != UNSET) {
+		if (days > (uint64_t)(STEME_APIKEY_NEVER - k.created_at) / DAY)
+			return cli_usage(c, "--days %llu is beyond the year 9999",
+			    (unsigned long long)days);
 		k.expires_at = k.created_at + (int64_t)days * DAY;
+	}
+	if (k.expires_at <= k.created_at)
+		cli_note(c, "warning: --expires %s is past: this key holds nowhere",
+		    expires);
 	if (steme_sign_init() != STEME_OK)
 		return cli_failf(c, STEME_EIO, "libsodium cannot be initialised");
 	if ((status = cli_connect(c)) != 0)
@@ -338,7 +345,7 @@ int
 cmd_apikey(struct cli *c, int argc, char **argv)
 {
 	const char *role = NULL, *expires = NULL, *verb, *what;
-	uint64_t days = 0;
+	uint64_t days = UNSET;
 	const struct cli_opt opts[] = {
 		{ "role", OPT_TEXT, &role, "ROLE",
 		    "of a new key: reader (default), writer or admin" },
@@ -353,7 +360,8 @@ cmd_apikey(struct cli *c, int argc, char **argv)
 		return status;
 	verb = c->args[0];
 	what = c->nargs > 1 ? c->args[1] : NULL;
-	if (strcmp(verb, "add") != 0 && (role != NULL || expires != NULL || days != 0))
+	if (strcmp(verb, "add") != 0 && (role != NULL || expires != NULL ||
+	    days != UNSET))
 		return cli_usage(c, "--role, --expires and --days go with add");
 	if (strcmp(verb, "list") == 0 && what == NULL)
 		return list(c);

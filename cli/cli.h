@@ -119,6 +119,8 @@ bool cli_concept(struct cli *c, const char *text, char out[STEME_CONCEPT_MAX + 1
     int *status);
 /* An id of 64 hex digits; false after a complaint. */
 bool cli_id(struct cli *c, const char *text, struct steme_id *id, int *status);
+/* The same of an agent. */
+bool cli_agent(struct cli *c, const char *text, struct steme_id *agent, int *status);
 
 /* ---- commands ---- */
 

@@ -171,3 +171,14 @@ cli_id(struct cli *c, const char *text, struct steme_id *id, int *status)
 	    "show them whole)", steme_quote(steme_str_from(text)).s);
 	return false;
 }
+
+bool
+cli_agent(struct cli *c, const char *text, struct steme_id *agent, int *status)
+{
+	if (steme_id_parse(agent, text, strlen(text)) == STEME_OK)
+		return true;
+	*status = cli_failf(c, STEME_EINVAL, "'%s' is no agent: an agent has 64 "
+	    "lower-case hex digits (steme keys and steme history --json show them)",
+	    steme_quote(steme_str_from(text)).s);
+	return false;
+}

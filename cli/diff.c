@@ -116,6 +116,19 @@ fill_side(struct cli *c, const char *text, struct ask *a, struct steme_query *q,
 	return ask_fill(c, a, q, status);
 }
 
+/* Is there anything to compare?  (True where that cannot be found out.) */
+static bool
+answers(struct cli *c, const struct steme_query *q)
+{
+	struct steme_buf b = { 0 };
+	bool yes = true;
+
+	if (steme_client_query(c->client, q, &b, NULL) == STEME_OK)
+		yes = jv_count(jv_get(jv_root(b.data, b.len), "results")) > 0;
+	steme_buf_fini(&b);
+	return yes;
+}
+
 int
 cmd_diff(struct cli *c, int argc, char **argv)
 {
@@ -156,6 +169,10 @@ cmd_diff(struct cli *c, int argc, char **argv)
 		status = cli_print(c, &b) != EX_OK ? EX_IOERR : status;
 	else
 		print_diff(c, root);
+	if (status == EX_OK && !answers(c, &q[0]) && !answers(c, &q[1])) {
+		say_nothing(c, q[0].concept);
+		status = CLI_NO;
+	}
 out:
 	steme_buf_fini(&b);
 	return status;

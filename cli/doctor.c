@@ -198,8 +198,10 @@ check_config(struct doctor *d)
 	if (proc_find(path, SIDECAR, NULL) != STEME_OK)
 		return;			/* check_programs() has said so */
 	if ((r = proc_run(argv, out, sizeof(out))) == 0) {
-		say(d, GOOD, "config", NULL, "%s is taken by the sidecar%s",
-		    d->c->in.conf, d->site_ok && d->site.tls ? ", with TLS" : "");
+		say(d, GOOD, "config", NULL, access(d->c->in.conf, F_OK) < 0 ?
+		    "there is no %s: the defaults hold%s" :
+		    "%s is taken by the sidecar%s", d->c->in.conf,
+		    d->site_ok && d->site.tls ? ", with TLS" : "");
 		return;
 	}
 	/* its complaint is a log line, the last one */

@@ -252,6 +252,10 @@ guess_format(struct import *m, const char *name, struct steme_str line)
 		m->format = FORMAT_TSV;
 		return;
 	}
+	if (dot != NULL && (strcmp(dot, ".ndjson") == 0 || strcmp(dot, ".jsonl") == 0)) {
+		m->format = FORMAT_NDJSON;
+		return;
+	}
 	while (i < line.n && (line.p[i] == ' ' || line.p[i] == '\t'))
 		i++;
 	m->format = i < line.n && line.p[i] == '{' ? FORMAT_NDJSON : FORMAT_TSV;

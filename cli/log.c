@@ -4,6 +4,7 @@
 #include "cli/cli.h"
 #include "cli/names.h"
 #include "cli/out.h"
+#include "cli/query.h"
 #include "core/clock.h"
 #include "core/timefmt.h"
 
@@ -271,6 +272,16 @@ check_limit(struct cli *c, uint64_t limit, int *status)
 	return false;
 }
 
+static int
+nothing(const struct feed *f, uint64_t from, uint64_t newest)
+{
+	if (from > newest)
+		cli_note(f->c, "the newest record is %" PRIu64, newest);
+	else
+		say_nothing(f->c, f->prefix);
+	return CLI_NO;
+}
+
 int
 cmd_log(struct cli *c, int argc, char **argv)
 {
@@ -305,8 +316,8 @@ cmd_log(struct cli *c, int argc, char **argv)
 	if (err < 0)
 		status = cli_fail(c, err);
 	else if (f.seen == 0)
-		status = CLI_NO;
-	if (err >= 0 && !c->json)
+		status = nothing(&f, from, visible);
+	else if (!c->json)
 		print_log(&f, from == 0 && c->nargs == 0);
 	free_feed(&f);
 	return status;

@@ -13,6 +13,7 @@
 #include "cli/out.h"
 #include "cli/signer.h"
 #include "core/clock.h"
+#include "core/path.h"
 #include "core/timefmt.h"
 
 #include <errno.h>
@@ -31,6 +32,7 @@ struct writing {
 	struct steme_buf json;
 	unsigned members;
 	bool uncertain;			/* a text may not be NFC */
+	const char *broken;		/* the member whose text is not UTF-8 */
 	struct steme_id agent;		/* who signed; zero: the daemon's key */
 };
 
@@ -62,15 +64,25 @@ begin_member(struct writing *w, const char *name)
 	steme_buf_printf(&w->json, "%s\"%s\":", w->members++ == 0 ? "{" : ",", name);
 }
 
+/* A string of the member called name.  What is no UTF-8 would be signed as something
+ * else than was typed: finish() refuses it. */
+static void
+put_str(struct writing *w, const char *name, struct steme_str text)
+{
+	if (!steme_utf8_valid(text))
+		w->broken = name;
+	else if (!nfc_is_certain(text))
+		w->uncertain = true;
+	out_json_str(&w->json, text);
+}
+
 static void
 add_text(struct writing *w, const char *name, const char *text)
 {
 	if (text == NULL)
 		return;
 	begin_member(w, name);
-	out_json_str(&w->json, steme_str_from(text));
-	if (!nfc_is_certain(steme_str_from(text)))
-		w->uncertain = true;
+	put_str(w, name, steme_str_from(text));
 }
 
 /* A number as it is spelled; another word goes as text, so that the rule is told. */
@@ -95,7 +107,7 @@ add_list(struct writing *w, const char *name, const struct cli_list *l)
 	begin_member(w, name);
 	for (unsigned i = 0; i < l->n; i++) {
 		steme_buf_putc(&w->json, i == 0 ? '[' : ',');
-		out_json_str(&w->json, steme_str_from(l->v[i]));
+		put_str(w, name, steme_str_from(l->v[i]));
 	}
 	steme_buf_putc(&w->json, ']');
 }
@@ -116,10 +128,10 @@ add_meta(struct writing *w, const struct cli_list *l, int *status)
 			return false;
 		}
 		steme_buf_putc(&w->json, i == 0 ? '{' : ',');
-		out_json_str(&w->json, (struct steme_str){ l->v[i],
+		put_str(w, "meta", (struct steme_str){ l->v[i],
 		    (size_t)(eq - l->v[i]) });
 		steme_buf_putc(&w->json, ':');
-		out_json_str(&w->json, steme_str_from(eq + 1));
+		put_str(w, "meta", steme_str_from(eq + 1));
 	}
 	steme_buf_putc(&w->json, '}');
 	return true;
@@ -240,6 +252,9 @@ finish(struct writing *w, enum steme_kind kind)
 	steme_buf_puts(&w->json, w->members == 0 ? "{}" : "}");
 	if (steme_buf_err(&w->json) != STEME_OK)
 		return cli_fail(w->c, steme_buf_err(&w->json));
+	if (w->broken != NULL)
+		return cli_failf(w->c, STEME_EINVAL, "member %s is not valid UTF-8: "
+		    "convert it first (iconv -t UTF-8)", w->broken);
 	if ((status = signer_find(w->c, w->key, w->as, &s)) != EX_OK)
 		return status;
 	if (w->uncertain)
@@ -351,9 +366,9 @@ add_object(struct writing *w, const char *type, const char *value)
 	if (type != NULL) {
 		begin_member(w, "object");
 		steme_buf_puts(&w->json, "{\"type\":");
-		out_json_str(&w->json, steme_str_from(type));
+		put_str(w, "object", steme_str_from(type));
 		steme_buf_puts(&w->json, ",\"value\":");
-		out_json_str(&w->json, steme_str_from(value));
+		put_str(w, "object", steme_str_from(value));
 		steme_buf_putc(&w->json, '}');
 	} else if (t == STEME_TEXT) {
 		add_text(w, "object", value);
@@ -543,6 +558,7 @@ cmd_trust(struct cli *c, int argc, char **argv)
 {
 	struct cli_opt opts[WRITE_OPTS + 4];
 	const char *class_ = NULL, *prefix = NULL;
+	struct steme_id of;
 	struct writing w;
 	int status;
 
@@ -553,6 +569,8 @@ cmd_trust(struct cli *c, int argc, char **argv)
 	opts[2] = (struct cli_opt){ "prefix", OPT_TEXT, &prefix, "P",
 	    "only at or below this concept" };
 	if ((status = cli_parse(c, argc, argv, opts, 2, 2)) >= 0)
+		return status;
+	if (!cli_agent(c, c->args[0], &of, &status))
 		return status;
 	add_text(&w, "of", c->args[0]);
 	add_number(&w, "weight", c->args[1]);
@@ -577,7 +595,7 @@ cmd_revoke(struct cli *c, int argc, char **argv)
 	    "what was first recorded after no longer counts (default: now)" };
 	if ((status = cli_parse(c, argc, argv, opts, 1, 1)) >= 0)
 		return status;
-	if (!cli_id(c, c->args[0], &of, &status))
+	if (!cli_agent(c, c->args[0], &of, &status))
 		return status;
 	steme_time_format(now, steme_wall_us(&steme_clock_system));
 	add_text(&w, "of", c->args[0]);

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define CONF_FILE_MAX	(1 << 20)
@@ -307,6 +308,14 @@ read_file(const char *path, struct steme_buf *b)
 	return steme_buf_err(b);
 }
 
+static bool
+is_folder(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
 /* A decimal from 0 to 1, as TOML has it (strtod() also takes hex, nan, ".5" and "1."). */
 static bool
 is_share(const char *text)
@@ -364,7 +373,7 @@ steme_conf_load(struct steme_conf *c, const char *path, bool required,
 		err = STEME_OK;
 	else if (err != STEME_OK)
 		err = steme_fail(why, err, "cannot read %s: %s", path,
-		    steme_strerror(err));
+		    is_folder(path) ? "it is a folder" : steme_strerror(err));
 	else
 		err = steme_toml_each(path, b.data == NULL ? "" :
 		    (const char *)b.data, b.len, on_value, &l, why);

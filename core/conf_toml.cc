@@ -6,6 +6,7 @@ extern "C" {
 #include "core/conf.h"
 }
 
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <string>
@@ -82,6 +83,27 @@ struct walker {
 	}
 };
 
+/* Line no (from 1) of text up to its first ']': a table's header. */
+std::string_view
+header(std::string_view text, unsigned no)
+{
+	for (; no > 1 && !text.empty(); no--)
+		text.remove_prefix(std::min(text.size(), text.find('\n') + 1));
+	return text.substr(0, std::min(text.find(']'), text.find('\n')));
+}
+
+/* The line where the table whose header stands in line no began before; 0: in none. */
+unsigned
+first_of(std::string_view text, unsigned no)
+{
+	std::string_view h = header(text, no);
+
+	for (unsigned i = 1; i < no && !h.empty() && h[0] == '['; i++)
+		if (header(text, i) == h)
+			return i;
+	return 0;
+}
+
 } // namespace
 
 extern "C" int
@@ -94,8 +116,14 @@ steme_toml_each(const char *path, const char *text, size_t len,
 		return walker{visit, arg}.walk("", t);
 	} catch (const toml::parse_error &e) {
 		std::string d(e.description());
-		return steme_fail(why, STEME_EINVAL, "%s, line %u: %s", path,
-		    (unsigned)e.source().begin.line, d.c_str());
+		unsigned line = (unsigned)e.source().begin.line;
+		unsigned first = first_of(std::string_view(text, len), line);
+
+		if (first > 0)
+			d += "; it began in line " + std::to_string(first) +
+			    ": move these keys there";
+		return steme_fail(why, STEME_EINVAL, "%s, line %u: %s", path, line,
+		    d.c_str());
 	} catch (const std::exception &e) {
 		return steme_fail(why, STEME_ENOMEM, "%s: %s", path, e.what());
 	}

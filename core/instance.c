@@ -47,6 +47,9 @@ steme_instance_init(struct steme_instance *in, const char *dir,
 	int err = STEME_ETOOBIG;
 
 	memset(in, 0, sizeof(*in));
+	if (dir != NULL && dir[0] == '\0')
+		return steme_fail(why, STEME_EINVAL, "--dir is empty: name a data folder, "
+		    "or leave it out for the default");
 	if (dir == NULL)
 		dir = getenv("STEME_DIR");
 	if (dir == NULL || dir[0] == '\0')

@@ -129,12 +129,14 @@ static int
 raw_object(struct steme_service *s, const struct steme_id *id, bool sig,
     struct steme_buf *b, struct steme_why *why)
 {
+	char hex[STEME_ID_HEX + 1];
 	struct steme_record rec;
 	uint8_t *backing = NULL;
 	int err = steme_store_get(s->o.store, id, &rec, &backing);
 
+	steme_id_hex(hex, id);
 	if (err == STEME_ENOTFOUND)
-		return steme_fail(why, err, "no such object");
+		return steme_fail(why, err, "no object %s is stored here", hex);
 	if (err != STEME_OK)
 		return err;
 	if (!sig)

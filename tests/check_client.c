@@ -144,7 +144,7 @@ START_TEST(every_call_is_answered)
 	ck_assert_int_eq(n, 3);
 	ck_assert_int_eq(steme_client_object(c, STEME_WANT_BYTES,
 	    &(struct steme_id){ { 0 } }, &b, &why), STEME_ENOTFOUND);
-	ck_assert(strstr(why.text, "no such object") != NULL);
+	ck_assert(strstr(why.text, "no object 00000000") != NULL);
 	steme_buf_fini(&b);
 	steme_client_close(c);
 	made_free(&m);

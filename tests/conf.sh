@@ -84,7 +84,10 @@ done
 # what operators do to the file
 printf '[storage]\nlock_timeout_ms = 1\n[api]\nport = 1\n[storage]\ncache_size_mb = 1\n' >"$t/twice.toml"
 "$build/stemedb-api" --config "$t/twice.toml" --check-config >"$t/out" 2>&1 && result "a table given twice is refused" "it is not"
-result "and said with its line" "$(grep -q 'line 5.*storage' "$t/out" || cat "$t/out")"
+result "and said with both lines" "$(grep -q 'line 5.*storage.*began in line 1' "$t/out" || cat "$t/out")"
+mkdir "$t/folder.toml"
+result "a folder is no configuration, and is called one" \
+    "$("$build/stemefs" --config "$t/folder.toml" --check-config 2>&1 | grep -q 'it is a folder' || echo "it is not")"
 sed 's/^# lock_timeout_ms = 5000/lock_timeout_ms = 10000   # Increase from 5000/' "$top/etc/api.toml" >"$t/edited.toml"
 result "a key is changed by editing its line" \
     "$("$build/stemefs" --config "$t/edited.toml" --check-config 2>&1 | grep -qx 'lock_timeout_ms = 10000' || echo "it is not")"

@@ -156,6 +156,8 @@ answers "it is told to admins" 200 "$K"
 is "as the runbook asks" "$writer_id" jq -r '.keys[] | select(.enabled==false or .expires_at < now) | .id' "$T/body"
 answers "and enabled over HTTP" 200 -X POST "$K/$writer_id/enable"
 bearer "it is as before" 201 "$writer" -d "$(claim)" "$U/v1/assert"
+is "a key for no day is none for ever" 64 sh -c "'$STEME' apikey add x --days 0 >/dev/null 2>&1; echo \$?"
+like "a term that is past is warned of" 'warning.*2020-01-01 is past' "$STEME" apikey add past --expires 2020-01-01
 new_key brief --role writer --expires 2020-01-01; brief=$token
 bearer "an expired key is refused" 401 "$brief" "$U/v1/query?concept_path=access/c"
 like "as expired" 'has expired' body

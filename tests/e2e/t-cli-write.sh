@@ -44,6 +44,18 @@ is "a bad concept is 65" 65 rc "$STEME" assert a//b dose 1
 is "a future time is 65" 65 rc "$STEME" assert drug/x dose 1 --time 2100-01-01
 is "a missing key file is 66" 66 rc "$STEME" assert a b c --key "$T/none.pem"
 is "a missing argument is 64" 64 rc "$STEME" assert a b
+newest () { "$STEME" status --json | jq .daemon.lsn; }
+before=$(newest) ff=$'\xff'
+like "a value that is not UTF-8 is refused, not replaced" 'object is not valid UTF-8' "$STEME" assert a b "$ff"
+like "nor a value of a type that is said" 'object is not valid UTF-8' "$STEME" assert a b "$ff" --type reference
+like "nor a predicate" 'predicate is not valid UTF-8' "$STEME" assert a "b$ff" x
+like "nor a source" 'source is not valid UTF-8' "$STEME" assert a b x --source "$ff"
+like "nor a note" 'meta is not valid UTF-8' "$STEME" assert a b x --meta "k=$ff"
+is "nor stdin" 65 sh -c "printf '\\377' | '$STEME' assert a b - >/dev/null 2>&1; echo \$?"
+is "and nothing of it is stored" "$before" newest
+like "who is no agent cannot be trusted, and how agents look is said" "'x' is no agent.*64" "$STEME" trust x 1
+like "nor revoked" "'x' is no agent.*64" "$STEME" revoke x
+is "an empty --dir does not mean the default" 65 rc "$STEME" status --dir ''
 
 # the other kinds
 ok "a vote for" "$STEME" vote "$a" 1
@@ -74,6 +86,11 @@ is "diff of two lenses that differ is 1" 1 rc "$STEME" diff lens/x recency autho
 is "diff of a lens with itself is 0" 0 rc "$STEME" diff lens/x recency recency
 is "diff of two times" '10 11' sh -c "'$STEME' diff lens/x recency@2026-01-15 recency --json | jq -r '.differences[0] | \"\(.a.object.value) \(.b.object.value)\"'"
 like "a mistyped concept gets a guess" 'did you mean lens/x' "$STEME" query lens/xx
+is "diff of a concept that is not there is 1" 1 rc "$STEME" diff lens/xx recency authority
+like "and gets a guess, too" 'did you mean lens/x' "$STEME" diff lens/xx recency authority
+like "and so does log" 'did you mean lens/x' "$STEME" log lens/xx
+like "log from beyond the newest record says which that is" "the newest record is $(newest)$" "$STEME" log --from 99999
+like "an id that is not there is named" 'no object 0{64} is stored here' "$STEME" show "$(printf '0%.0s' {1..64})"
 like "an inner folder says what it holds" 'holds 1 concept' "$STEME" query lens
 is "ls" x "$STEME" ls lens
 is "an unknown lens is 64" 64 rc "$STEME" query lens/x --lens nonsense
