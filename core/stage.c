@@ -121,11 +121,6 @@ fresh_concept(struct steme_store *s, struct steme_str concept)
 
 	if (flags != 0)
 		return flags;
-	if (steme_known_full(s->fresh)) {
-		/* what is on its way is known here only */
-		steme_index_drain(s);
-		steme_known_clear(s->fresh);
-	}
 	steme_key_name(&k, concept);
 	err = ix->ops->get(ix, NULL, k.b, k.n, &val, &len);
 	if (err == STEME_OK)
@@ -268,6 +263,14 @@ steme_stage(struct steme_store *s, struct steme_write *list)
 	if (group_reserve(g, n) != STEME_OK)
 		return STEME_ENOMEM;
 	group_clear(g);
+	/*
+	 * What is on its way is known there only: so never in the middle of a group, and with
+	 * none before it.  One group more than makes it full it grows for.
+	 */
+	if (steme_known_full(s->fresh)) {
+		steme_index_drain(s);
+		steme_known_clear(s->fresh);
+	}
 	for (struct steme_write *w = list; w != NULL; w = w->next) {
 		if (w->has_batch)
 			stage(s, g, w, &w->batch, now_us);

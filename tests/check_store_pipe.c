@@ -338,6 +338,58 @@ START_TEST(a_repeated_claim_exists_however_it_is_repeated)
 }
 END_TEST
 
+/* Of i: concept i with one predicate, then the one 50 before with another. */
+static struct made
+interleaved(unsigned i)
+{
+	struct steme_object o;
+	struct steme_buf b = {0};
+	struct made m = { 0 };
+	char concept[16];
+	bool second = i % 2 && i > 100;
+
+	snprintf(concept, sizeof(concept), second || i % 2 == 0 ? "c%u" : "d%u", second ?
+	    i / 2 - 50 : i / 2);
+	o = claim(concept, second ? "q" : "p", "v", T0);
+	o.agent = ann.agent;
+	ck_assert_int_eq(steme_object_write(&o, &b, NULL), STEME_OK);
+	ck_assert_int_eq(steme_buf_take(&b, &m.bytes, &m.n), STEME_OK);
+	return m;
+}
+
+/* That table is emptied when it is full, at whatever place of a group that is. */
+START_TEST(a_claim_is_stored_once_though_what_was_known_is_forgotten_meanwhile)
+{
+	enum { GROUPS = 3, N = 8000 };
+	struct made *m = calloc(N, sizeof(*m));
+	struct steme_put *p = calloc(N, sizeof(*p));
+	struct steme_write w = { .puts = p, .n = N };
+	struct steme_store_stats st;
+
+	for (unsigned g = 0; g < GROUPS; g++) {
+		for (unsigned i = 0; i < N; i++)
+			m[i] = interleaved(g * N + i);
+		/* the last group is handed in again, as who got no answer does */
+		for (int again = 0; again <= (g == GROUPS - 1); again++) {
+			for (unsigned i = 0; i < N; i++) {
+				p[i] = put_of(&m[i]);
+				p[i].verified = true;
+			}
+			ck_assert_int_eq(steme_store_write_wait(S, &w), STEME_OK);
+			for (unsigned i = 0; i < N; i++)
+				ck_assert_int_eq(p[i].status, again ?
+				    STEME_EXISTS : STEME_CREATED);
+		}
+		for (unsigned i = 0; i < N; i++)
+			made_free(&m[i]);
+	}
+	steme_store_stats(S, &st);
+	ck_assert_uint_eq(st.lsn, 1 + GROUPS * N);
+	free(m);
+	free(p);
+}
+END_TEST
+
 static Suite *
 suite(void)
 {
@@ -354,6 +406,8 @@ suite(void)
 	    0, 2);
 	tcase_add_test(t, a_failed_log_does_not_take_the_group_before_with_it);
 	tcase_add_test(t, a_repeated_claim_exists_however_it_is_repeated);
+	tcase_add_test(t,
+	    a_claim_is_stored_once_though_what_was_known_is_forgotten_meanwhile);
 	suite_add_tcase(s, t);
 	return s;
 }
