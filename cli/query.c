@@ -350,25 +350,26 @@ tell_more(struct cli *c, struct steme_str root)
 	cli_note(c, "there is more: --limit N, or --cursor %s", cursor);
 }
 
-int
-cmd_query(struct cli *c, int argc, char **argv)
+/* What a question is asked with, and how its answer is shown. */
+typedef int ask_call(struct steme_client *client, const struct steme_query *q,
+    struct steme_buf *b, struct steme_why *why);
+typedef void show_results(struct cli *c, const struct steme_query *q,
+    struct steme_str results);
+
+static int
+answer(struct cli *c, const struct ask *a, ask_call *call, show_results *show)
 {
 	char concept[STEME_CONCEPT_MAX + 1];
-	struct cli_opt opts[ASK_OPTS];
 	struct steme_buf b = { 0 };
 	struct steme_str root;
 	struct steme_query q;
-	struct ask a;
 	int status, err;
 
-	ask_options(&a, opts);
 	steme_query_init(&q);
-	if ((status = cli_parse(c, argc, argv, opts, 0, 2)) >= 0)
-		return status;
-	if (!ask_fill(c, &a, &q, &status) || !take_args(c, &q, concept, &status) ||
+	if (!ask_fill(c, a, &q, &status) || !take_args(c, &q, concept, &status) ||
 	    (status = cli_connect(c)) != EX_OK)
 		return status;
-	if ((err = steme_client_query(c->client, &q, &b, &c->why)) != STEME_OK) {
+	if ((err = call(c->client, &q, &b, &c->why)) != STEME_OK) {
 		status = cli_fail(c, err);
 		goto out;
 	}
@@ -377,7 +378,7 @@ cmd_query(struct cli *c, int argc, char **argv)
 	if (c->json)
 		status = cli_print(c, &b) != EX_OK ? EX_IOERR : status;
 	else if (status == EX_OK)
-		print_query(c, &q, jv_get(root, "results"));
+		show(c, &q, jv_get(root, "results"));
 	if (status == CLI_NO)
 		say_nothing(c, q.concept);
 	else if (!c->json)
@@ -385,6 +386,19 @@ cmd_query(struct cli *c, int argc, char **argv)
 out:
 	steme_buf_fini(&b);
 	return status;
+}
+
+int
+cmd_query(struct cli *c, int argc, char **argv)
+{
+	struct cli_opt opts[ASK_OPTS];
+	struct ask a;
+	int status;
+
+	ask_options(&a, opts);
+	if ((status = cli_parse(c, argc, argv, opts, 0, 2)) >= 0)
+		return status;
+	return answer(c, &a, steme_client_query, print_query);
 }
 
 /* ---- history ---- */
@@ -426,38 +440,14 @@ print_history(struct cli *c, const struct steme_query *q, struct steme_str resul
 int
 cmd_history(struct cli *c, int argc, char **argv)
 {
-	char concept[STEME_CONCEPT_MAX + 1];
 	struct cli_opt opts[ASK_OPTS];
-	struct steme_buf b = { 0 };
-	struct steme_str root;
-	struct steme_query q;
 	struct ask a;
-	int status, err;
+	int status;
 
 	ask_options(&a, opts);
-	steme_query_init(&q);
 	/* no lens, no prefix: history is what was said, of one concept */
 	opts[ASK_OPTS - 2] = opts[ASK_OPTS - 1];
 	if ((status = cli_parse(c, argc, argv, opts + 1, 1, 2)) >= 0)
 		return status;
-	if (!ask_fill(c, &a, &q, &status) || !take_args(c, &q, concept, &status) ||
-	    (status = cli_connect(c)) != EX_OK)
-		return status;
-	if ((err = steme_client_history(c->client, &q, &b, &c->why)) != STEME_OK) {
-		status = cli_fail(c, err);
-		goto out;
-	}
-	root = jv_root(b.data, b.len);
-	status = jv_count(jv_get(root, "results")) > 0 ? EX_OK : CLI_NO;
-	if (c->json)
-		status = cli_print(c, &b) != EX_OK ? EX_IOERR : status;
-	else if (status == EX_OK)
-		print_history(c, &q, jv_get(root, "results"));
-	if (status == CLI_NO)
-		say_nothing(c, q.concept);
-	else if (!c->json)
-		tell_more(c, root);
-out:
-	steme_buf_fini(&b);
-	return status;
+	return answer(c, &a, steme_client_history, print_history);
 }
