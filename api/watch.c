@@ -18,6 +18,8 @@
 
 #include <inttypes.h>
 #include <json-c/json.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -330,13 +332,20 @@ api_watch_up(struct api_watch *w, uint64_t lsn)
 	pthread_mutex_unlock(&w->mu);
 }
 
-/* libmicrohttpd does not look at a suspended connection: has the client gone? */
+/*
+ * libmicrohttpd does not look at a suspended connection: has the client gone?  What it
+ * sent last (a TLS alert, another request) may still be unread, so the kernel is asked.
+ */
 static bool
 gone(const struct api_feed *f)
 {
-	char c;
+	struct tcp_info ti;
+	socklen_t n = sizeof(ti);
 
-	return f->fd >= 0 && recv(f->fd, &c, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+	memset(&ti, 0, sizeof(ti));
+	return f->fd >= 0 &&
+	    getsockopt(f->fd, IPPROTO_TCP, TCP_INFO, &ti, &n) == 0 &&
+	    ti.tcpi_state != TCP_ESTABLISHED;
 }
 
 /* Wakes who has something to say, if only that it is there (mu). */

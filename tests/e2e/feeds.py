@@ -182,6 +182,48 @@ def closing(port, pid):
     print("; ".join(json.loads(e["data"])["reason"] for e in f.events() if "data" in e))
 
 
+def open_feeds(port, ca=None):
+    import ssl
+    c = ssl.create_default_context(cafile=ca) if ca else None
+    url = "http%s://localhost:%d/metrics" % ("s" if ca else "", port)
+    with urllib.request.urlopen(url, timeout=30, context=c) as a:
+        return next(int(l.split()[1]) for l in a.read().decode().split("\n") if l.startswith("stemedb_http_feeds "))
+
+
+def leaving(port, how, ca=None):
+    """A client that leaves, one way or another: the seconds until its feed is forgotten, rounded down."""
+    import ssl
+    import struct
+    s = socket.create_connection(("127.0.0.1", port))
+    if ca:
+        s = ssl.create_default_context(cafile=ca).wrap_socket(s, server_hostname="localhost")
+    s.sendall(b"GET /v1/feed HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    got = b""
+    while b"begins here" not in got:
+        got += s.recv(4096)
+    if open_feeds(port, ca) != 1:
+        print("it was not there")
+        return
+    if how == "asking":             # the next request is sent, and never read
+        s.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    if how == "reset":
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    elif ca:
+        s.settimeout(0.2)
+        try:
+            s.unwrap()              # says good-bye first
+        except OSError:
+            pass
+    s.close()
+    until = time.time() + 10
+    while time.time() < until:
+        if open_feeds(port, ca) == 0:
+            print("forgotten")
+            return
+        time.sleep(0.1)
+    print("still there after 10 s")
+
+
 def statuses(port, n):
     feeds = [Feed(port, "/v1/feed") for _ in range(int(n))]
     print(" ".join(sorted(str(f.status()) for f in feeds)))

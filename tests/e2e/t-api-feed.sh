@@ -53,6 +53,11 @@ is "over a daemon killed and a sidecar restarted every object is told" "$N" bash
 is "once" "$N" bash -c "sort -u '$T/steady' | wc -l"
 ok "and in order" bash -c "sort -n '$T/steady' | cmp - '$T/steady'"
 
+# --- a client that leaves: before the next sign of life, which comes after 15 s
+for how in closed asking reset; do
+	is "a client that left ($how) is forgotten" forgotten python3 "$F" leaving "$P" $how
+done
+
 # --- a client that does not read
 is "who does not read is told so and where to go on" "slow" python3 "$F" slow "$P" 20000
 # --- the end

@@ -31,6 +31,8 @@ like "steme status sees it" 'ready|answers|ok' "$STEME" status
 ok "the doctor is content" "$STEME" doctor
 like "and knows of TLS" 'with TLS' "$STEME" doctor
 
+is "the client of a feed that leaves is forgotten" forgotten python3 "$TOP/tests/e2e/feeds.py" leaving "$P" closed "$T/good.pem"
+
 # --- versions: openssl is allowed everything, so it is the server who refuses
 hello () { echo | openssl s_client -connect "127.0.0.1:$P" "-$1" -cipher 'ALL:@SECLEVEL=0' 2>&1 | grep -o 'Cipher is .*'; }
 is "TLS 1.0 is refused" 'Cipher is (NONE)' hello tls1
