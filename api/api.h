@@ -189,11 +189,6 @@ const char *api_why_of(int err);
  * on failure (NULL).
  */
 struct MHD_Response *api_response(const char *type, void *data, size_t len);
-/*
- * Sentences quote what was sent: bytes that are not UTF-8, or a character that was cut,
- * become '?'.
- */
-void api_make_utf8(char *s);
 /* Queues resp with status 200; the reference stays with the caller. */
 void api_queue_kept(struct api_request *r, struct MHD_Response *resp);
 /* Queues resp and gives the caller's reference back. */

@@ -174,18 +174,8 @@ put_request(char out[REQUEST_MAX], const struct api_audit_entry *e)
 		o += n;
 	}
 	out[o] = '\0';
-	if (steme_utf8_valid((struct steme_str){ out, o }))
-		return;
 	/* a character that was cut, bytes that are none */
-	for (size_t i = 0; i < o; i += n) {
-		for (n = 1; n <= 4 && i + n <= o; n++)
-			if (steme_utf8_valid((struct steme_str){ out + i, n }))
-				break;
-		if (n > 4 || i + n > o || out[i] == '\0') {
-			out[i] = '?';
-			n = 1;
-		}
-	}
+	steme_utf8_mend(out, o);
 }
 
 static void

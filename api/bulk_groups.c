@@ -3,6 +3,7 @@
 #include "config.h"
 #include "api/bulk.h"
 #include "api/guard.h"
+#include "core/path.h"
 
 #include <fcntl.h>
 #include <json-c/json.h>
@@ -89,7 +90,7 @@ refusal(int err, const char *why)
 	char text[512], *s;
 
 	snprintf(text, sizeof(text), "%s", why);
-	api_make_utf8(text);
+	steme_utf8_mend(text, strlen(text));
 	json_object_object_add(o, "error", json_object_new_string(text));
 	json_object_object_add(o, "type",
 	    json_object_new_string(api_kind_of(err)));

@@ -9,6 +9,7 @@
 #include "api/browse.h"
 #include "api/guard.h"
 #include "core/jsonin.h"
+#include "core/path.h"
 #include "core/util.h"
 
 #include <json-c/json.h>
@@ -205,7 +206,7 @@ put_result(struct api_request *r, struct batch *t,
 		return;
 	}
 	snprintf(why, sizeof(why), "%.*s", STEME_STR(res->why));
-	api_make_utf8(why);
+	steme_utf8_mend(why, strlen(why));
 	text = json_object_new_string(why);
 	steme_buf_printf(&t->items, "{\"error\":%s,\"type\":\"%s\"}",
 	    text == NULL ? "\"\"" : json_object_to_json_string_ext(text,

@@ -254,26 +254,6 @@ api_reply_tagged(struct api_request *r, const char *type, const char *name,
 	api_queue(r, same ? 304 : 200, resp);
 }
 
-/* The length of the character at s, or 0 if there is none. */
-static size_t
-utf8_char(const char *s, size_t n)
-{
-	for (size_t k = 1; k <= 4 && k <= n; k++)
-		if (steme_utf8_valid((struct steme_str){ s, k }))
-			return k;
-	return 0;
-}
-
-void
-api_make_utf8(char *s)
-{
-	for (size_t n = strlen(s), i = 0, k; i < n; i += k)
-		if ((k = utf8_char(s + i, n - i)) == 0) {
-			s[i] = '?';
-			k = 1;
-		}
-}
-
 bool
 api_etag_matches(const struct api_request *r, const char *etag)
 {
@@ -308,7 +288,7 @@ api_problem(struct api_request *r, unsigned status, const char *kind,
 	va_start(ap, fmt);
 	vsnprintf(detail, sizeof(detail), fmt, ap);
 	va_end(ap);
-	api_make_utf8(detail);
+	steme_utf8_mend(detail, strlen(detail));
 	api_guard_problem(r, status, kind, detail);
 	snprintf(type, sizeof(type), "urn:stemedb:problem:%s", kind);
 	json_object_object_add(o, "type", json_object_new_string(type));

@@ -3,6 +3,7 @@
 #include "config.h"
 #include "api/slowlog.h"
 #include "core/metrics.h"
+#include "core/path.h"
 #include "core/timefmt.h"
 
 #include <json-c/json.h>
@@ -56,6 +57,8 @@ put_part(char *at, struct steme_str s)
 {
 	if (s.n > 0)
 		memcpy(at, s.p, s.n);
+	/* it may be wrong, and is told all the same */
+	steme_utf8_mend(at, s.n);
 	at[s.n] = '\0';
 	return at + s.n + 1;
 }

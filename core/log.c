@@ -101,20 +101,6 @@ write_line(int fd, const struct steme_buf *b)
 	(void)n;
 }
 
-/*
- * Paths and headers of strangers may be any bytes, and a long message may be cut within a
- * character; a line is JSON all the same.
- */
-static void
-make_utf8(char *s)
-{
-	if (steme_utf8_valid(steme_str_from(s)))
-		return;
-	for (; *s != '\0'; s++)
-		if ((unsigned char)*s >= 0x80)
-			*s = '?';
-}
-
 static void
 put_timestamp(struct steme_buf *b)
 {
@@ -144,7 +130,8 @@ steme_log(int level, const char *fmt, ...)
 	va_end(ap);
 	put_timestamp(&b);
 	steme_buf_printf(&b, ",\"level\":\"%s\",\"message\":", level_names[lv]);
-	make_utf8(text);
+	/* paths and headers of strangers may be any bytes, a character may be cut */
+	steme_utf8_mend(text, strlen(text));
 	steme_json_str(&b, steme_str_from(text));
 	steme_buf_puts(&b, "}\n");
 	if (steme_buf_err(&b) == STEME_OK) {

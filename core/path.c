@@ -74,6 +74,19 @@ steme_utf8_valid(struct steme_str s)
 	return true;
 }
 
+void
+steme_utf8_mend(char *s, size_t n)
+{
+	size_t len;
+	uint32_t cp;
+
+	for (size_t i = 0; i < n; i += len)
+		if ((len = utf8_char((const uint8_t *)s + i, n - i, &cp)) == 0 || cp == 0) {
+			s[i] = '?';
+			len = 1;
+		}
+}
+
 /* The name of the rule that cp breaks in a header value, or NULL. */
 static const char *
 forbidden(uint32_t cp)

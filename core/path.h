@@ -10,6 +10,11 @@
 /* True if s is valid UTF-8: no overlongs, no surrogates, at most U+10FFFF. */
 bool steme_utf8_valid(struct steme_str s);
 /*
+ * For what quotes strangers: bytes that are not UTF-8 (a character that was cut, too) and NUL
+ * become '?'.
+ */
+void steme_utf8_mend(char *s, size_t n);
+/*
  * The rule of header values: valid UTF-8, 1 byte or more, no leading or trailing
  * blank, none of C0, DEL, C1, U+2028/9, U+FEFF, U+202A-E, U+2066-9.
  * STEME_OK, STEME_EUTF8 or STEME_EINVAL; why names the rule.

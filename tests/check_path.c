@@ -97,6 +97,24 @@ START_TEST(every_two_and_three_bytes_are_judged_like_a_decoder)
 }
 END_TEST
 
+START_TEST(what_is_no_utf_8_becomes_question_marks)
+{
+	static const char odd[] = "a\0b\xc3\xa9\xff\xc0\xaf\xed\xa0\x80z\xe2\x82";
+	static const char mended[] = "a?b\xc3\xa9??" "????z??";
+	char b[sizeof(odd)];
+
+	memcpy(b, odd, sizeof(odd));
+	steme_utf8_mend(b, sizeof(odd) - 1);
+	ck_assert_mem_eq(b, mended, sizeof(mended));
+	steme_utf8_mend(b, 0);
+	ck_assert_mem_eq(b, mended, sizeof(mended));
+	/* what lies behind is not looked at: a character cut there is none */
+	memcpy(b, "\xe2\x82\xac", 4);
+	steme_utf8_mend(b, 2);
+	ck_assert_mem_eq(b, "??\xac", 4);
+}
+END_TEST
+
 START_TEST(segments_and_concepts_keep_their_rules)
 {
 	static const char *const good[] = { "a", "a/b", "...", ".x", "a@b",
@@ -356,6 +374,7 @@ suite(void)
 	tcase_add_test(t, every_code_point_is_judged_by_the_rule);
 	tcase_add_test(t,
 	    every_two_and_three_bytes_are_judged_like_a_decoder);
+	tcase_add_test(t, what_is_no_utf_8_becomes_question_marks);
 	tcase_add_test(t, segments_and_concepts_keep_their_rules);
 	tcase_add_test(t, paths_come_apart_at_slashes);
 	tcase_add_test(t,
