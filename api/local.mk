@@ -1,7 +1,7 @@
 # api/: stemedb-api, the HTTP sidecar.  Links libsteme_base only.
 
 sbin_PROGRAMS += stemedb-api
-stemedb_api_CPPFLAGS = $(AM_CPPFLAGS) $(MHD_CFLAGS) $(SODIUM_CFLAGS) $(JSONC_CFLAGS) $(SYSTEMD_CFLAGS) $(GNUTLS_CFLAGS)
+stemedb_api_CPPFLAGS = $(STEME_CPPFLAGS) $(MHD_CFLAGS) $(SODIUM_CFLAGS) $(JSONC_CFLAGS) $(SYSTEMD_CFLAGS) $(GNUTLS_CFLAGS)
 stemedb_api_LDADD = $(BASE_LIBS) $(MHD_LIBS) $(ZLIB_LIBS) $(SYSTEMD_LIBS) $(GNUTLS_LIBS)
 stemedb_api_SOURCES = %D%/main.c %D%/listen.c %D%/tls.c %D%/tls.h $(API_HANDLERS)
 # All that needs no socket: tests/fuzz/fuzz_http.c runs it, too.

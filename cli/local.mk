@@ -1,7 +1,7 @@
 # cli/: the command `steme`, and `steme-offline`, which alone here links the store.
 
 bin_PROGRAMS += steme
-steme_CPPFLAGS = $(AM_CPPFLAGS) $(SODIUM_CFLAGS) $(JSONC_CFLAGS)
+steme_CPPFLAGS = $(STEME_CPPFLAGS) $(SODIUM_CFLAGS) $(JSONC_CFLAGS)
 steme_LDADD = $(BASE_LIBS)
 steme_SOURCES = %D%/main.c %D%/cli.h %D%/opts.c %D%/conn.c
 steme_SOURCES += %D%/out.c %D%/out.h %D%/jv.c %D%/jv.h %D%/nfc.c %D%/nfc.h
@@ -19,7 +19,7 @@ steme_SOURCES += %D%/journal_time.c %D%/journal_files.c
 steme_SOURCES += %D%/verify.c %D%/report.c %D%/report.h
 
 pkglibexec_PROGRAMS += steme-offline
-steme_offline_CPPFLAGS = $(AM_CPPFLAGS) $(SODIUM_CFLAGS) $(JSONC_CFLAGS)
+steme_offline_CPPFLAGS = $(STEME_CPPFLAGS) $(SODIUM_CFLAGS) $(JSONC_CFLAGS)
 steme_offline_LDADD = $(STORE_LIBS)
 steme_offline_SOURCES = %D%/offline.c %D%/out.c %D%/out.h %D%/report.c %D%/report.h
 

@@ -4,9 +4,9 @@
 
 noinst_LIBRARIES += libsteme_base.a libsteme_store.a
 
-libsteme_base_a_CPPFLAGS = $(AM_CPPFLAGS) $(SODIUM_CFLAGS) $(JSONC_CFLAGS) $(ZLIB_CFLAGS)
+libsteme_base_a_CPPFLAGS = $(STEME_CPPFLAGS) $(SODIUM_CFLAGS) $(JSONC_CFLAGS) $(ZLIB_CFLAGS)
 libsteme_base_a_SOURCES =
-libsteme_store_a_CPPFLAGS = $(AM_CPPFLAGS) $(SODIUM_CFLAGS) $(JSONC_CFLAGS) $(ZLIB_CFLAGS)
+libsteme_store_a_CPPFLAGS = $(STEME_CPPFLAGS) $(SODIUM_CFLAGS) $(JSONC_CFLAGS) $(ZLIB_CFLAGS)
 libsteme_store_a_SOURCES =
 
 # What a program that uses the libraries links with.

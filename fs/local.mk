@@ -1,7 +1,7 @@
 # fs/: stemefs, the daemon: the mount and the control socket.
 
 sbin_PROGRAMS += stemefs
-stemefs_CPPFLAGS = $(AM_CPPFLAGS) $(FUSE_CFLAGS) $(SODIUM_CFLAGS) $(JSONC_CFLAGS) $(SYSTEMD_CFLAGS)
+stemefs_CPPFLAGS = $(STEME_CPPFLAGS) $(FUSE_CFLAGS) $(SODIUM_CFLAGS) $(JSONC_CFLAGS) $(SYSTEMD_CFLAGS)
 stemefs_LDADD = $(STORE_LIBS) $(FUSE_LIBS) $(SYSTEMD_LIBS)
 stemefs_SOURCES = %D%/main.c %D%/seed.c %D%/seed.h
 stemefs_SOURCES += %D%/memory.c %D%/memory.h
