@@ -7,29 +7,9 @@
 #include "core/store_impl.h"
 #include "core/util.h"
 #include "core/view.h"
-#include "tests/store_util.h"
+#include "tests/store_fixture.h"
 
 #include <json-c/json.h>
-
-static struct place P;
-static struct steme_key ann, bob;
-
-static struct steme_store *
-fresh(int mem)
-{
-	place_make(&P, mem == 1, false);
-	key_of(&ann, 1);
-	key_of(&bob, 2);
-	return place_open(&P);
-}
-
-static void
-done_with(struct steme_store *s)
-{
-	must_verify(s);
-	steme_store_close(s);
-	place_remove(&P);
-}
 
 /* A claim that cites source; its id. */
 static struct steme_id

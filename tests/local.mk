@@ -10,7 +10,8 @@ LDADD = libsteme_test.a $(STORE_LIBS) $(CHECK_LIBS)
 check_LIBRARIES = libsteme_test.a
 libsteme_test_a_SOURCES = %D%/runner.h %D%/faultio.c %D%/faultio.h
 libsteme_test_a_SOURCES += %D%/lens_case.c %D%/lens_case.h %D%/index_kinds.h
-libsteme_test_a_SOURCES += %D%/wal_util.h %D%/store_util.h %D%/lossy.h %D%/view_fixture.h
+libsteme_test_a_SOURCES += %D%/wal_util.h %D%/store_util.h %D%/store_fixture.h %D%/lossy.h %D%/view_fixture.h
+libsteme_test_a_SOURCES += %D%/view_util.h
 libsteme_test_a_SOURCES += %D%/service_util.h %D%/ctl_util.h %D%/fake_daemon.h
 libsteme_test_a_SOURCES += $(CTL_FILES)
 
@@ -87,11 +88,14 @@ SCRIPT_TESTS += %D%/lens_reference.sh %D%/lens_integers.sh
 EXTRA_DIST += %D%/lens_reference.py %D%/vectors/lenses.json
 
 # --- store
-UNIT_TESTS += check_store check_browse check_store_crash check_store_pipe
+UNIT_TESTS += check_store check_store_read check_store_reopen check_browse
+UNIT_TESTS += check_store_crash check_store_pipe
 UNIT_TESTS += check_store_threads check_replay check_rebuild check_verify
 UNIT_TESTS += check_repair
 THREAD_CHECKS += check_store_pipe check_store_threads
 check_store_SOURCES = %D%/check_store.c
+check_store_read_SOURCES = %D%/check_store_read.c
+check_store_reopen_SOURCES = %D%/check_store_reopen.c
 check_browse_SOURCES = %D%/check_browse.c
 check_store_crash_SOURCES = %D%/check_store_crash.c
 check_store_pipe_SOURCES = %D%/check_store_pipe.c
@@ -102,10 +106,12 @@ check_verify_SOURCES = %D%/check_verify.c
 check_repair_SOURCES = %D%/check_repair.c
 
 # --- views
-UNIT_TESTS += check_render check_view
+UNIT_TESTS += check_render check_render_lists check_view check_view_pages
 THREAD_CHECKS += check_view
 check_render_SOURCES = %D%/check_render.c
+check_render_lists_SOURCES = %D%/check_render_lists.c
 check_view_SOURCES = %D%/check_view.c
+check_view_pages_SOURCES = %D%/check_view_pages.c
 
 # --- wire, service
 UNIT_TESTS += check_wire check_msg check_service check_admin check_trouble
