@@ -313,6 +313,9 @@ void
 api_problem_err(struct api_request *r, int err, const char *why)
 {
 	r->note.err = err;
+	/* the daemon's caps tell when they are paid for */
+	if (err == STEME_ELIMIT && why != NULL)
+		r->note.retry_s = api_seconds_up(steme_again_ms(why) * 1000);
 	api_problem(r, api_status_of(err), api_kind_of(err), "%s",
 	    why != NULL && why[0] != '\0' ? why : steme_strerror(err));
 }

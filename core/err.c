@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 static const struct {
 	const char *name;
@@ -106,4 +107,18 @@ steme_fail(struct steme_why *why, int err, const char *fmt, ...)
 		va_end(ap);
 	}
 	return err;
+}
+
+int64_t
+steme_again_ms(const char *why)
+{
+	static const char words[] = "try again in ";
+	const char *p = strstr(why, words);
+	int64_t ms = 0;
+
+	if (p == NULL)
+		return 0;
+	for (p += sizeof(words) - 1; *p >= '0' && *p <= '9' && ms < INT64_MAX / 10 - 9; p++)
+		ms = ms * 10 + (*p - '0');
+	return strcmp(p, " ms") == 0 ? ms : 0;
 }

@@ -12,7 +12,9 @@
 #ifndef STEME_ERR_H
 #define STEME_ERR_H
 
+#include <inttypes.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum steme_err {
 	STEME_OK = 0,
@@ -64,6 +66,13 @@ int steme_err_from_errno(int e);
  */
 int steme_fail(struct steme_why *why, int err, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+
+/*
+ * How a sentence ends that knows when another try may succeed, with an int64_t; and the
+ * number in one that crossed the socket.  0: it does not end so.
+ */
+#define STEME_AGAIN_MS	"try again in %" PRId64 " ms"
+int64_t steme_again_ms(const char *why);
 
 /* For calls that fail only if the program is wrong.  Runs in every build. */
 #define MUST(call)	do { if ((call) != 0) __builtin_trap(); } while (0)

@@ -240,7 +240,7 @@ steme_gate_admit(struct steme_gate *g, const uint64_t n[STEME_NCAPS],
 			continue;
 		b->refused++;
 		err = steme_fail(why, STEME_ELIMIT, "the cap %s = %" PRIu64 " of this "
-		    "node is used up: try again in %" PRId64 " ms", names[c], b->cap,
+		    "node is used up: " STEME_AGAIN_MS, names[c], b->cap,
 		    missing / (int64_t)b->cap / 1000 + 1);
 	}
 	for (int c = 0; c < STEME_NCAPS && err == STEME_OK; c++)

@@ -201,6 +201,7 @@ START_TEST(a_cap_holds_for_a_second_and_is_then_refilled)
 	ck_assert_int_eq(hand_in(1, &why), STEME_ELIMIT);
 	ck_assert_ptr_nonnull(strstr(why.text, "max_assertions_per_sec = 10"));
 	ck_assert_ptr_nonnull(strstr(why.text, "try again in 101 ms"));
+	ck_assert_int_eq(steme_again_ms(why.text), 101);
 	pass_ms(99);
 	ck_assert_int_eq(hand_in(1, &why), STEME_ELIMIT);
 	pass_ms(2);

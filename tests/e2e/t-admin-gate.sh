@@ -40,6 +40,15 @@ is "a cleared cap is none" null sh -c "'$STEME' status --json | jq .daemon.write
 is "clearing once more is no error" exists set_ _steme/limits max_writes_per_sec
 like "a cap of 0 is refused" 'whole number from 1' set_ _steme/limits max_writes_per_sec 0
 
+# a group beyond the cap is paid for later, and HTTP says when
+set_ _steme/limits max_assertions_per_sec >/dev/null
+set_ _steme/limits max_assertions_per_sec 1 >/dev/null
+seq 1 60 | sed 's|.*|{"concept_path":"gate/g&","predicate":"n","object":&}|' >"$T/group"
+is "a group larger than the cap passes" 60 sh -c "curl -sS --data-binary @'$T/group' 'http://127.0.0.1:$P/v1/assertions' | grep -c created"
+is "the next is refused" 429 http
+like "with as many seconds as are owed" '^Retry-After: ([2-9]|[1-5][0-9]|60)$' tr -d '\r' <"$T/head"
+set_ _steme/limits max_assertions_per_sec 50 >/dev/null
+
 # drain
 is "drain" created set_ "_steme/nodes/$node" drained true
 like "the command says so" 'node is draining' say gate/a 4
