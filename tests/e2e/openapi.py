@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Walks api/openapi.json against a live sidecar.
 
-usage: openapi.py URL DOCUMENT PROGRAM DAEMON-PID FOLDER
+usage: openapi.py URL DOCUMENT PROGRAM DAEMON-PID FOLDER BADSYNC
 
-Every documented operation is asked, every documented status is provoked, every answer is
-held against its schema (members that are not documented are mistakes, too), and the
-program's table of routes has exactly what is documented.  At the end the daemon is
-killed, to see what is said without it.
+Every documented operation is asked, every documented status is provoked (also those that
+any operation may answer), every answer is held against its schema (members that are not
+documented are mistakes, too), and the program's table of routes has exactly what is
+documented.  At the end the daemon is stopped, made to fail by the file BADSYNC, and gone,
+to see what is said without it.
 """
 import hashlib
 import http.client
@@ -20,7 +21,7 @@ import subprocess
 import sys
 import time
 
-URL, DOCUMENT, PROGRAM, PID, FOLDER = sys.argv[1:]
+URL, DOCUMENT, PROGRAM, PID, FOLDER, BADSYNC = sys.argv[1:]
 HOST = URL.split("//")[1]
 DOC = json.load(open(DOCUMENT))
 METHODS = ("get", "post", "delete")
@@ -28,6 +29,7 @@ TIMEOUT = 30
 passed = 0
 failures = []
 seen = set()
+seen_default = set()        # statuses that an operation's `default` stands for
 
 
 def check(good, sentence, *more):
@@ -192,6 +194,7 @@ def call(method, path, body=None, want=None, headers=None):
     if response is None:
         check(a.status >= 400 and "default" in op["responses"], f"{what}: {a.status} is documented")
         check_error(a, what)
+        seen_default.add(a.status)
         return a
     seen.add((template, method, a.status))
     if a.status >= 400:
@@ -422,6 +425,7 @@ def walk_absent():
                 continue        # below a route that takes any rest
             check(a.status == 405, f"{method} {path}: answers 405", f"not {a.status}")
             check_error(a, f"{method} {path}")
+            seen_default.add(a.status)
             allow = set(a.headers.get("Allow", "").replace(",", " ").split())
             check("{" in template or allow == known, f"{method} {path}: Allow has what is documented", allow, known)
         if template_of(path + "/") is None and "{" not in template and path != "/":
@@ -450,11 +454,36 @@ def walk_routes():
         check(r in used, f"{r[0]} {r[1]}: the route is documented")
 
 
+def walk_default():
+    """Statuses that any operation may answer."""
+    claim = {"concept_path": "a/b", "predicate": "p", "object": "never stored"}
+    call("get", "/v1/query?concept_path=" + "a" * 9000, want=414)
+    call("post", "/v1/assert", claim, 415, {"Content-Encoding": "gzip"})
+    call("post", "/v1/query", {"concept_path": "a/b"}, 415, {"Content-Encoding": "br"})
+    call("post", "/v1/assertions", json.dumps(claim), 415, {"Content-Encoding": "br"})
+    call("get", "/v1/query?concept_path=a/b", want=431, headers={"X-Long": "a" * 9000})
+    me = {"agent_id": f"uid-{os.getuid()}"}
+    call("post", "/v1/admin/rate-limit", {**me, "max_requests_per_min": 0}, 200)
+    a = call("post", "/v1/assert", claim, 429)
+    for name in ("Retry-After", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"):
+        check(a.headers.get(name, "").isdigit(), f"429 has {name}", a.headers)
+    call("delete", "/v1/admin/rate-limit", want=200)
+    os.kill(int(PID), signal.SIGSTOP)
+    call("get", "/v1/agents", want=504)
+    call("post", "/v1/query", {"concept_path": "never/asked"}, 504)
+    os.kill(int(PID), signal.SIGCONT)
+
+
 def walk_alone():
-    """Without the daemon."""
-    os.kill(int(PID), signal.SIGKILL)
+    """The disk refuses a sync, and the daemon ends."""
+    open(BADSYNC, "w").close()
+    call("post", "/v1/assert", {"concept_path": "a/b", "predicate": "p", "object": "never on disk"}, 500)
+    try:
+        os.kill(int(PID), signal.SIGKILL)
+    except ProcessLookupError:
+        pass                    # it was quicker
     for _ in range(600):
-        if ask("get", "/readyz").status == 503:
+        if ask("get", "/v1/health").status == 503:
             break
         time.sleep(0.05)
     call("get", "/v1/health", want=503)
@@ -471,10 +500,13 @@ walk_admin()
 walk_cluster()
 walk_generic()
 walk_absent()
+walk_default()
 walk_alone()
 for template, method, op in operations():
     for status in op["responses"]:
         if status != "default" and (template, method, int(status)) not in seen:
             check(False, f"{method.upper()} {template}: {status} is documented, but nothing here makes it")
+for status in re.findall(r"\b[45][0-9][0-9]\b", DOC["components"]["responses"]["Problem"]["description"]):
+    check(int(status) in seen_default, f"any operation may answer {status}, but nothing here makes it")
 print(f"{passed} passed, {len(failures)} failed")
 sys.exit(1 if failures or passed == 0 else 0)
