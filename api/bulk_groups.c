@@ -319,8 +319,9 @@ void
 api_bulk_refuse(struct bulk *k, int err, const char *why)
 {
 	struct group *g = group_for(k, 0, 0);
-
 	char *text = g == NULL ? NULL : refusal(err, why);
+
+	api_guard_line_failed(k->r, err, why);
 
 	if (text != NULL) {
 		g->lines[g->n].agent = NULL;

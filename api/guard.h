@@ -99,6 +99,10 @@ int api_guard_line(struct api_request *r, const struct steme_id *agent,
 /* It was stored, or was there; agent NULL: signed here, for the caller. */
 void api_guard_line_stored(struct api_request *r, const struct steme_id *agent,
     bool created);
+/*
+ * A line, or a member of a batch, was refused: counted and logged as a request would be, for
+ * the answer to all of them may be 200.
+ */
 void api_guard_line_failed(struct api_request *r, int err, const char *why);
 /* Does it matter whose a line is?  If not, nobody needs to remember. */
 bool api_guard_counts_lines(const struct api_request *r);

@@ -206,6 +206,7 @@ put_result(struct api_request *r, struct batch *t,
 		return;
 	}
 	snprintf(why, sizeof(why), "%.*s", STEME_STR(res->why));
+	api_guard_line_failed(r, res->err, why);
 	steme_utf8_mend(why, strlen(why));
 	text = json_object_new_string(why);
 	steme_buf_printf(&t->items, "{\"error\":%s,\"type\":\"%s\"}",

@@ -89,6 +89,10 @@ printf '[api]\ntrust_loopback = false\nhosts = ["claims.example"]\n' >"$T/own/ap
 "$STEME" up --dir "$T/own" --no-mount --port "$own" >"$T/own.out" 2>&1 || fail "it starts again" "$(cat "$T/own.out")"
 answers "without trust_loopback nobody is local" 401 -d "$(claim)" "http://127.0.0.1:$own/v1/assert"
 ok "and is told how to prove himself" has_header 'WWW-Authenticate:'
+claim | answers "nor in bulk" 200 --data-binary @- "http://127.0.0.1:$own/v1/assertions"
+is "where the line says so" not-authenticated jq -r .type "$T/body"
+is "and counts as the request did" 2 bash -c "curl -s 'http://127.0.0.1:$own/metrics' |
+  sed -n 's/^stemedb_error_count_by_type{error_type=\"AuthenticationError\"} //p'"
 answers "a host of [api] hosts may be asked" 200 -H "Host: claims.example:$own" "http://127.0.0.1:$own/v1/query"
 answers "the daemon's other door still stands" 201 -d "$(enveloped "$T/o")" "http://127.0.0.1:$own/v1/assert"
 "$STEME" down --dir "$T/own" >/dev/null

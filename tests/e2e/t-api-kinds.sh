@@ -61,8 +61,12 @@ is "then all exist" '["exists","exists","exists"]' jq -c '[.members[].status]' "
 is "a member's origin has the proof, checked" '[null,true,3]' \
     bash -c "curl -s $U/v1/proof/$(cat "$T/i2") | jq -c '[.signature,.signature_valid,.batch.count]'"
 object batch/9 p 9 "$NOW" >"$T/m3"
+auth_errors () { get /metrics | awk '$1 == "stemedb_error_count_by_type{error_type=\"AuthenticationError\"}" { print $2 }'; }
+before=$(auth_errors)
 answers "a member of another batch is refused by itself" 200 -d "$(batch .)" "$U/v1/batch"
 is "with the reason in its place" '[false,false,true]' jq -c '[.members[] | has("error")]' "$T/body"
+is "and is counted, as a refused request is" $((before + 1)) auth_errors
+is "and logged" 1 grep -c '"level":"WARN","message":"Error: AuthenticationError: signature verification failed: the batch does not list this id' "$D/log/stemedb-api.log"
 
 # --- a batch that fills several frames
 python3 - "$T" "$NOW" "$AGENT" <<'P'
