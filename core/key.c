@@ -431,18 +431,26 @@ steme_key_parse_c(struct steme_ckey *out, const uint8_t *key, size_t n)
 	return STEME_OK;
 }
 
-int
-steme_key_parse_name(struct steme_str *concept, const uint8_t *key, size_t n)
+/* A family of which each key is one text. */
+static int
+parse_text(struct steme_str *out, char family, size_t max, const uint8_t *key,
+    size_t n)
 {
 	struct steme_rd r = steme_rd_from(key, n);
 	struct steme_str s;
 
-	take_family(&r, 'N');
-	s = take_text(&r, r.n, STEME_CONCEPT_MAX);
+	take_family(&r, family);
+	s = take_text(&r, r.n, max);
 	if (!steme_rd_done(&r))
 		return STEME_ECORRUPT;
-	*concept = s;
+	*out = s;
 	return STEME_OK;
+}
+
+int
+steme_key_parse_name(struct steme_str *concept, const uint8_t *key, size_t n)
+{
+	return parse_text(concept, 'N', STEME_CONCEPT_MAX, key, n);
 }
 
 int
@@ -547,15 +555,7 @@ steme_key_parse_source(uint8_t h[16], uint64_t *lsn, const uint8_t *key, size_t 
 int
 steme_key_parse_source_text(struct steme_str *source, const uint8_t *key, size_t n)
 {
-	struct steme_rd r = steme_rd_from(key, n);
-	struct steme_str s;
-
-	take_family(&r, 's');
-	s = take_text(&r, r.n, STEME_SOURCE_MAX);
-	if (!steme_rd_done(&r))
-		return STEME_ECORRUPT;
-	*source = s;
-	return STEME_OK;
+	return parse_text(source, 's', STEME_SOURCE_MAX, key, n);
 }
 
 /* Kinds without a concept; one this version does not know is kept as opaque. */
@@ -597,13 +597,5 @@ steme_key_parse_global(struct steme_id *id, const uint8_t *key, size_t n)
 int
 steme_key_parse_meta(struct steme_str *name, const uint8_t *key, size_t n)
 {
-	struct steme_rd r = steme_rd_from(key, n);
-	struct steme_str s;
-
-	take_family(&r, 'M');
-	s = take_text(&r, r.n, STEME_SEGMENT_MAX);
-	if (!steme_rd_done(&r))
-		return STEME_ECORRUPT;
-	*name = s;
-	return STEME_OK;
+	return parse_text(name, 'M', STEME_SEGMENT_MAX, key, n);
 }
