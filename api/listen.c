@@ -12,6 +12,7 @@
 #include "api/watch.h"
 #include "api/tls.h"
 #include "core/clock.h"
+#include "core/cond.h"
 #include "core/log.h"
 #include "core/util.h"
 
@@ -24,7 +25,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #define STEP_US		INT64_C(10000000)	/* for headers; window of a body or answer */
@@ -217,15 +217,10 @@ static void *
 sweep(void *arg)
 {
 	struct api *a = arg;
-	struct timespec ts;
 
 	pthread_mutex_lock(&a->mu);
 	while (!a->stopping) {
-		clock_gettime(CLOCK_MONOTONIC, &ts);
-		ts.tv_nsec += SWEEP_MS * 1000000;
-		ts.tv_sec += ts.tv_nsec / 1000000000;
-		ts.tv_nsec %= 1000000000;
-		pthread_cond_timedwait(&a->changed, &a->mu, &ts);
+		steme_cond_wait_us(&a->changed, &a->mu, SWEEP_MS * 1000);
 		int64_t now = mono();
 
 		for (struct api_conn *k = a->conns; k != NULL; k = k->next)
@@ -368,14 +363,10 @@ api_server_start(struct api *a, struct steme_why *why)
 {
 	const uint16_t ports[2] = { (uint16_t)a->conf.port,
 	    (uint16_t)a->conf.cluster_port };
-	pthread_condattr_t ca;
 	int err = STEME_OK;
 
 	pthread_mutex_init(&a->mu, NULL);
-	pthread_condattr_init(&ca);
-	pthread_condattr_setclock(&ca, CLOCK_MONOTONIC);
-	pthread_cond_init(&a->changed, &ca);
-	pthread_condattr_destroy(&ca);
+	steme_cond_init(&a->changed);
 	a->listeners = calloc(2 * STEME_CONF_LIST, sizeof(*a->listeners));
 	a->hot = api_hot_new((size_t)a->conf.cache_size_mb << 20 >> HOT_SHIFT);
 	if (a->listeners == NULL || a->hot == NULL)
@@ -398,15 +389,13 @@ api_server_start(struct api *a, struct steme_why *why)
 static bool
 wait_answers(struct api *a, int ms)
 {
-	struct timespec ts;
-	int rc = 0;
+	int64_t until = mono() + ms * INT64_C(1000);
 	bool none;
 
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	ts.tv_sec += ms / 1000;
 	pthread_mutex_lock(&a->mu);
-	while (a->suspended > 0 && rc != ETIMEDOUT)
-		rc = pthread_cond_timedwait(&a->changed, &a->mu, &ts);
+	while (a->suspended > 0 &&
+	    steme_cond_wait_until(&a->changed, &a->mu, until))
+		;
 	none = a->suspended == 0;
 	pthread_mutex_unlock(&a->mu);
 	return none;

@@ -4,6 +4,7 @@
 #include "config.h"
 #include "core/client.h"
 #include "core/client_sock.h"
+#include "core/clock.h"
 #include "core/util.h"
 
 #include <errno.h>
@@ -12,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #define SEND_AT		(256u << 10)	/* submit sends when this much is queued */
@@ -42,15 +42,6 @@ struct steme_client {
 	struct steme_msg_welcome welcome;
 	uint8_t *welcome_bytes;
 };
-
-static int64_t
-now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 static int
 broken(struct steme_client *c, int err, const char *text)
@@ -101,7 +92,7 @@ wait_for(struct steme_client *c, short events, int64_t deadline, short *got)
 
 	do {
 		if (deadline >= 0)
-			left = STEME_MAX(deadline - now_ms(), 0);
+			left = STEME_MAX(deadline - steme_mono_ms(), 0);
 		n = poll(&p, 1, (int)STEME_MIN(left, INT32_MAX));
 	} while (n < 0 && errno == EINTR);
 	*got = p.revents;
@@ -112,7 +103,7 @@ wait_for(struct steme_client *c, short events, int64_t deadline, short *got)
 static int64_t
 deadline_of(int timeout_ms)
 {
-	return timeout_ms < 0 ? -1 : now_ms() + timeout_ms;
+	return timeout_ms < 0 ? -1 : steme_mono_ms() + timeout_ms;
 }
 
 int

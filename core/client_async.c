@@ -3,6 +3,8 @@
 #include "config.h"
 #include "core/client_async_impl.h"
 #include "core/client_sock.h"
+#include "core/clock.h"
+#include "core/cond.h"
 #include "core/instance.h"
 #include "core/util.h"
 
@@ -12,21 +14,11 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #define DIRECT_MAX	4		/* in flight up to which a submit sends itself */
 #define OUT_MAX		(64u << 20)	/* gathered bytes of one connection */
 #define KEEP_MAX	(1u << 20)	/* larger buffers are given back */
-
-int64_t
-steme_aclient_now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 /* ---- life ---- */
 
@@ -66,17 +58,6 @@ copy_opts(struct steme_aclient *c, const struct steme_aclient_opts *o)
 	return STEME_OK;
 }
 
-static void
-init_cond(pthread_cond_t *cv)
-{
-	pthread_condattr_t a;
-
-	MUST(pthread_condattr_init(&a));
-	MUST(pthread_condattr_setclock(&a, CLOCK_MONOTONIC));
-	MUST(pthread_cond_init(cv, &a));
-	MUST(pthread_condattr_destroy(&a));
-}
-
 int
 steme_aclient_new(struct steme_aclient **out, const struct steme_aclient_opts *o,
     struct steme_why *why)
@@ -94,7 +75,7 @@ steme_aclient_new(struct steme_aclient **out, const struct steme_aclient_opts *o
 		return steme_fail(why, err, "out of memory");
 	c->ep = c->wake = -1;
 	MUST(pthread_mutex_init(&c->mu, NULL));
-	init_cond(&c->came_up);
+	steme_cond_init(&c->came_up);
 	steme_fail(&c->why, STEME_ECONN, "not connected yet");
 	err = copy_opts(c, o);
 	for (unsigned i = 0; err == STEME_OK && i < c->nconns; i++)
@@ -187,13 +168,12 @@ int
 steme_aclient_wait_up(struct steme_aclient *c, int timeout_ms,
     struct steme_why *why)
 {
-	int64_t until = steme_aclient_now_ms() + timeout_ms;
-	struct timespec ts = { until / 1000, until % 1000 * 1000000 };
+	int64_t until = (steme_mono_ms() + timeout_ms) * 1000;
 	int err = STEME_OK;
 
 	MUST(pthread_mutex_lock(&c->mu));
 	while (!steme_aclient_up(c) && err == STEME_OK)
-		if (pthread_cond_timedwait(&c->came_up, &c->mu, &ts) == ETIMEDOUT)
+		if (!steme_cond_wait_until(&c->came_up, &c->mu, until))
 			err = STEME_ETIMEOUT;
 	if (err != STEME_OK && steme_aclient_up(c))
 		err = STEME_OK;
@@ -317,7 +297,7 @@ take_slot(struct aconn *cn, unsigned flags, unsigned deadline_ms,
 	s->active = true;
 	s->flags = (uint8_t)flags;
 	s->deadline_ms = deadline_ms == 0 ? 0 :
-	    steme_aclient_now_ms() + deadline_ms;
+	    steme_mono_ms() + deadline_ms;
 	s->done = done;
 	s->arg = arg;
 	cn->inflight++;

@@ -76,7 +76,6 @@ struct steme_aclient {
 	atomic_uint_fast64_t writes, reads, wakeups;
 };
 
-int64_t steme_aclient_now_ms(void);
 /* Sends what is gathered, unless somebody does so already.  Called with cn->mu held. */
 void steme_aconn_send_locked(struct aconn *cn);
 /* Takes a slot out of use.  Called with cn->mu held. */

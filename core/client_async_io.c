@@ -5,6 +5,7 @@
 #include "core/client.h"
 #include "core/client_async_impl.h"
 #include "core/client_sock.h"
+#include "core/clock.h"
 #include "core/util.h"
 
 #include <errno.h>
@@ -131,7 +132,7 @@ conn_down(struct aconn *cn, const char *text)
 	cn->pos = 0;
 	cn->backoff_ms = STEME_MIN(STEME_MAX(cn->backoff_ms * 2, BACKOFF_MIN_MS),
 	    BACKOFF_MAX_MS);
-	cn->retry_at_ms = steme_aclient_now_ms() + cn->backoff_ms;
+	cn->retry_at_ms = steme_mono_ms() + cn->backoff_ms;
 	c->next_ms = 0;
 	steme_fail(&why, STEME_ECONN, "%s: %s", c->o.path, text);
 	note_why(c, &why);
@@ -374,7 +375,7 @@ conn_event(struct aconn *cn, uint32_t events)
 static int64_t
 upkeep(struct steme_aclient *c)
 {
-	int64_t now = steme_aclient_now_ms(), next = now + TICK_MS;
+	int64_t now = steme_mono_ms(), next = now + TICK_MS;
 	bool wanted = atomic_exchange(&c->wanted, false);
 
 	for (unsigned i = 0; i < c->nconns; i++) {
@@ -397,20 +398,6 @@ upkeep(struct steme_aclient *c)
 	return next;
 }
 
-/* Sends what callers gathered while the thread was awake. */
-static void
-flush_all(struct steme_aclient *c)
-{
-	for (unsigned i = 0; i < c->nconns; i++) {
-		struct aconn *cn = &c->conns[i];
-
-		MUST(pthread_mutex_lock(&cn->mu));
-		if (cn->out.len > 0)
-			steme_aconn_send_locked(cn);
-		MUST(pthread_mutex_unlock(&cn->mu));
-	}
-}
-
 static void
 drain_wake(struct steme_aclient *c)
 {
@@ -428,7 +415,7 @@ steme_aclient_thread(void *arg)
 	int n;
 
 	while (!atomic_load(&c->stop)) {
-		int64_t now = steme_aclient_now_ms();
+		int64_t now = steme_mono_ms();
 
 		if (now >= c->next_ms || atomic_load(&c->wanted)) {
 			int64_t due;
@@ -436,10 +423,11 @@ steme_aclient_thread(void *arg)
 			c->next_ms = INT64_MAX;
 			due = upkeep(c);
 			c->next_ms = STEME_MIN(due, c->next_ms);
-			now = steme_aclient_now_ms();
+			now = steme_mono_ms();
 		}
 		atomic_store(&c->asleep, true);
-		flush_all(c);
+		/* what callers gathered while the thread was awake */
+		steme_aclient_flush(c);
 		n = epoll_wait(c->ep, ev, (int)STEME_NELEM(ev),
 		    (int)STEME_MAX(c->next_ms - now, 1));
 		atomic_store(&c->asleep, false);

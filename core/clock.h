@@ -32,6 +32,13 @@ steme_mono_us(const struct steme_clock *c)
 	return c->mono_us(c);
 }
 
+/* The machine's monotonic clock in milliseconds. */
+static inline int64_t
+steme_mono_ms(void)
+{
+	return steme_mono_us(&steme_clock_system) / 1000;
+}
+
 /*
  * The machine's monotonic clock as of the last tick of its timer, so up to 10 ms late, for a
  * fifth of the time it takes to read the exact one.

@@ -18,6 +18,7 @@ STORE_LIBS = libsteme_store.a $(BASE_LIBS) $(LEVELDB_LIBS) $(ZLIB_LIBS)
 libsteme_base_a_SOURCES += %D%/err.c %D%/err.h %D%/buf.c %D%/buf.h
 libsteme_base_a_SOURCES += %D%/rd.h %D%/wr.h %D%/util.h
 libsteme_base_a_SOURCES += %D%/clock.c %D%/clock.h %D%/log.c %D%/log.h
+libsteme_base_a_SOURCES += %D%/cond.c %D%/cond.h
 
 # --- base: objects, hashing, keys
 libsteme_base_a_SOURCES += %D%/str.h %D%/hash.c %D%/hash.h

@@ -2,10 +2,10 @@
 /* queue.c - the queue of writes, who leads, and the doors that writers come in by. */
 #include "config.h"
 #include "core/commit_impl.h"
+#include "core/cond.h"
 #include "core/util.h"
 
 #include <stdio.h>
-#include <time.h>
 
 static struct steme_write *
 take_locked(struct steme_store *s)
@@ -33,17 +33,11 @@ take_locked(struct steme_store *s)
 static void
 wait_locked(struct steme_store *s)
 {
-	struct timespec until;
+	int64_t until = steme_mono_us(&steme_clock_system) +
+	    (int64_t)s->group_max_wait_ms * 1000;
 
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += s->group_max_wait_ms / 1000;
-	until.tv_nsec += (long)(s->group_max_wait_ms % 1000) * 1000000;
-	if (until.tv_nsec >= 1000000000) {
-		until.tv_sec++;
-		until.tv_nsec -= 1000000000;
-	}
 	while (!s->stop && s->queued_bytes < s->group_max_bytes)
-		if (pthread_cond_timedwait(&s->more, &s->mu, &until) != 0)
+		if (!steme_cond_wait_until(&s->more, &s->mu, until))
 			break;
 }
 
@@ -171,7 +165,6 @@ steme_queue_watcher(void *store)
 	struct steme_store *s = store;
 	int64_t period = STEME_MIN((int64_t)s->lock_timeout_ms, 1000) * 1000 / 4;
 	struct steme_write *list;
-	struct timespec until;
 
 	pthread_mutex_lock(&s->mu);
 	while (!s->stop) {
@@ -182,11 +175,7 @@ steme_queue_watcher(void *store)
 			pthread_mutex_lock(&s->mu);
 			continue;
 		}
-		clock_gettime(CLOCK_MONOTONIC, &until);
-		until.tv_nsec += (long)period * 1000 + 1000000;
-		until.tv_sec += until.tv_nsec / 1000000000;
-		until.tv_nsec %= 1000000000;
-		pthread_cond_timedwait(&s->stopping, &s->mu, &until);
+		steme_cond_wait_us(&s->stopping, &s->mu, period + 1000);
 	}
 	pthread_mutex_unlock(&s->mu);
 	return NULL;

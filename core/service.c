@@ -2,13 +2,13 @@
 /* service.c - requests in: rights, who does what, workers, greeting, end. */
 #include "config.h"
 #include "core/service_impl.h"
+#include "core/cond.h"
 #include "core/util.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define PING_MAX	4096
 /* A thread that answered a read within this time does not run commits itself. */
@@ -158,15 +158,6 @@ enqueue(struct steme_service *s, struct steme_request *r)
 
 /* ---- requests ---- */
 
-static int64_t
-now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 static void
 stop(struct steme_service *s, struct steme_request *r)
 {
@@ -234,7 +225,7 @@ dispatch(struct steme_service *s, struct steme_request *r)
 		if (steme_svc_read_is_long(r)) {
 			enqueue(s, r);
 		} else {
-			turn.read_ms = now_ms();
+			turn.read_ms = steme_mono_coarse_us() / 1000;
 			run(s, r, true);
 		}
 		break;
@@ -256,7 +247,7 @@ steme_service_handle(struct steme_service *s, struct steme_request *r)
 bool
 steme_svc_may_lead(void)
 {
-	return turn.read_ms == 0 || now_ms() - turn.read_ms > READ_MEMORY_MS;
+	return turn.read_ms == 0 || steme_mono_coarse_us() / 1000 - turn.read_ms > READ_MEMORY_MS;
 }
 
 void
@@ -358,7 +349,7 @@ steme_service_new(struct steme_service **out, const struct steme_service_opts *o
 	MUST(sem_init(&s->none_pending, 0, 0));
 	atomic_store(&s->pending, 1);	/* until free */
 	MUST(pthread_mutex_init(&s->feed_mu, NULL));
-	MUST(pthread_cond_init(&s->feed_cv, NULL));
+	steme_cond_init(&s->feed_cv);
 	make_metrics(s);
 	if ((err = steme_svc_metrics_new(&s->metrics, s)) != STEME_OK)
 		goto out;

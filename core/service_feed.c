@@ -5,11 +5,10 @@
  */
 #include "config.h"
 #include "core/service_impl.h"
+#include "core/cond.h"
 #include "core/util.h"
 
-#include <errno.h>
 #include <stdlib.h>
-#include <time.h>
 
 #define CHUNK		(128u << 10)
 #define RECORD_EXTRA	256		/* above what a record adds to its bytes and ids */
@@ -95,19 +94,16 @@ step(struct steme_service *s, struct stream *st)
 static void
 wait_locked(struct steme_service *s, uint64_t seen, bool any)
 {
-	struct timespec ts;
+	int64_t until;
 
 	if (!any) {
 		while (s->kicks == seen && !atomic_load(&s->stopping))
 			MUST(pthread_cond_wait(&s->feed_cv, &s->feed_mu));
 		return;
 	}
-	clock_gettime(CLOCK_REALTIME, &ts);
-	ts.tv_nsec += LOST_KICK_MS * 1000000;
-	ts.tv_sec += ts.tv_nsec / 1000000000;
-	ts.tv_nsec %= 1000000000;
+	until = steme_mono_us(&steme_clock_system) + LOST_KICK_MS * 1000;
 	while (s->kicks == seen && !atomic_load(&s->stopping))
-		if (pthread_cond_timedwait(&s->feed_cv, &s->feed_mu, &ts) == ETIMEDOUT)
+		if (!steme_cond_wait_until(&s->feed_cv, &s->feed_mu, until))
 			return;
 }
 

@@ -2,11 +2,11 @@
 /* store.c - opening, closing, state and upkeep of a store. */
 #include "config.h"
 #include "core/store_impl.h"
+#include "core/cond.h"
 #include "core/log.h"
 #include "core/rd.h"
 #include "core/util.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
@@ -15,7 +15,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <time.h>
 #include <unistd.h>
 
 #define LOST_EVERY_US	(INT64_C(30) * 1000000)
@@ -50,7 +49,6 @@ int
 steme_store_new(struct steme_store **out, const struct steme_store_opts *o)
 {
 	struct steme_store *s = calloc(1, sizeof(*s));
-	pthread_condattr_t mono;
 
 	*out = NULL;
 	if (s == NULL)
@@ -61,11 +59,8 @@ steme_store_new(struct steme_store **out, const struct steme_store_opts *o)
 	pthread_cond_init(&s->work, NULL);
 	pthread_cond_init(&s->lead_free, NULL);
 	pthread_cond_init(&s->index_free, NULL);
-	pthread_condattr_init(&mono);
-	pthread_condattr_setclock(&mono, CLOCK_MONOTONIC);
-	pthread_cond_init(&s->more, &mono);
-	pthread_cond_init(&s->stopping, &mono);
-	pthread_condattr_destroy(&mono);
+	steme_cond_init(&s->more);
+	steme_cond_init(&s->stopping);
 	s->tail = &s->head;
 	s->io = o->io != NULL ? o->io : &steme_io_posix;
 	s->clock = o->clock != NULL ? o->clock : &steme_clock_system;

@@ -2,6 +2,7 @@
 /* ctl_peer.c - roles from the kernel's word (details: doc/wire-protocol.md, "Roles"). */
 #include "config.h"
 #include "fs/ctl_peer.h"
+#include "core/clock.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -9,20 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #define LOOK_UP_MS	10000
 #define GROUPS_MAX	65536		/* NGROUPS_MAX of Linux */
-
-static int64_t
-now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 static uid_t
 overflow_uid(void)
@@ -44,7 +35,7 @@ look_up_group(struct steme_peers *p)
 	struct group g, *found = NULL;
 	char buf[16384];
 
-	p->looked_up_ms = now_ms();
+	p->looked_up_ms = steme_mono_ms();
 	p->has_gid = p->group[0] != '\0' &&
 	    getgrnam_r(p->group, &g, buf, sizeof(buf), &found) == 0 && found != NULL;
 	if (p->has_gid)
@@ -125,7 +116,7 @@ steme_peer_of(struct steme_peers *p, int fd, struct steme_caller *out)
 		return STEME_EIO;
 	if ((err = peer_groups(fd, &groups, &n)) != STEME_OK)
 		return err;
-	if (now_ms() - p->looked_up_ms > LOOK_UP_MS)
+	if (steme_mono_ms() - p->looked_up_ms > LOOK_UP_MS)
 		look_up_group(p);
 	out->uid = cred.uid;
 	out->pid = cred.pid;

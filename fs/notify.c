@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* notify.c - the queue and thread that tell the kernel what to forget. */
 #include "fs/fs.h"
+#include "core/cond.h"
 #include "core/log.h"
 #include "core/path.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 /*
  * A write waits for its notifications: after a second a name has expired by itself, so no
@@ -79,7 +78,6 @@ fs_notify_start(struct fs_notify **out, struct fuse_session *se,
     struct fs_nodes *nodes, struct steme_store *store)
 {
 	struct fs_notify *n = calloc(1, sizeof(*n));
-	pthread_condattr_t attr;
 
 	*out = NULL;
 	if (n == NULL)
@@ -89,10 +87,7 @@ fs_notify_start(struct fs_notify **out, struct fuse_session *se,
 	n->store = store;
 	pthread_mutex_init(&n->mu, NULL);
 	pthread_cond_init(&n->work, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&n->done, &attr);
-	pthread_condattr_destroy(&attr);
+	steme_cond_init(&n->done);
 	if (pthread_create(&n->thread, NULL, run, n) != 0) {
 		free(n);
 		return STEME_EAGAIN;
@@ -183,18 +178,15 @@ item_changed(struct fs_notify *n, const struct steme_world *w,
 static void
 wait_sent_locked(struct fs_notify *n, uint64_t ticket)
 {
-	struct timespec until;
-	int rc = 0;
+	int64_t until = steme_mono_us(&steme_clock_system) +
+	    (n->stuck ? WAIT_STUCK_US : WAIT_US);
 
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_nsec += (n->stuck ? WAIT_STUCK_US : WAIT_US) * 1000L;
-	until.tv_sec += until.tv_nsec / 1000000000L;
-	until.tv_nsec %= 1000000000L;
-	while (n->sent_upto < ticket && !n->stop && rc == 0)
-		rc = pthread_cond_timedwait(&n->done, &n->mu, &until);
-	if (rc == ETIMEDOUT) {
-		n->late++;
-		n->stuck = true;
+	while (n->sent_upto < ticket && !n->stop) {
+		if (!steme_cond_wait_until(&n->done, &n->mu, until)) {
+			n->late++;
+			n->stuck = true;
+			break;
+		}
 	}
 }
 

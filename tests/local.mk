@@ -28,10 +28,11 @@ TESTS += $(UNIT_TESTS) $(SCRIPT_TESTS)
 dist_check_SCRIPTS = $(SCRIPT_TESTS)
 
 # --- base
-UNIT_TESTS += check_conf check_metrics
-THREAD_CHECKS += check_metrics
+UNIT_TESTS += check_conf check_metrics check_cond
+THREAD_CHECKS += check_metrics check_cond
 check_conf_SOURCES = %D%/check_conf.c
 check_metrics_SOURCES = %D%/check_metrics.c
+check_cond_SOURCES = %D%/check_cond.c
 
 # --- objects
 UNIT_TESTS += check_object check_object_write check_claim check_claim_flat
