@@ -6,20 +6,6 @@
 #include "core/util.h"
 #include "tests/service_util.h"
 
-static struct rig G;
-
-static void
-open_rig(void)
-{
-	rig_open(&G);
-}
-
-static void
-close_rig(void)
-{
-	rig_close(&G);
-}
-
 /* SET; *r is the result of one that went well. */
 static int
 set(const char *concept, const char *predicate, const char *json,

@@ -13,7 +13,8 @@ libsteme_test_a_SOURCES += %D%/lens_case.c %D%/lens_case.h %D%/index_kinds.h
 libsteme_test_a_SOURCES += %D%/wal_util.h %D%/store_util.h %D%/store_fixture.h %D%/lossy.h %D%/view_fixture.h
 libsteme_test_a_SOURCES += %D%/view_util.h
 libsteme_test_a_SOURCES += %D%/service_util.h %D%/ctl_util.h %D%/fake_daemon.h
-libsteme_test_a_SOURCES += $(CTL_FILES)
+libsteme_test_a_SOURCES += %D%/claim_util.h %D%/key_util.h %D%/world_util.h
+libsteme_test_a_SOURCES += %D%/msg_util.h $(CTL_FILES)
 
 # Programs, all of which make check runs.
 UNIT_TESTS =
@@ -35,13 +36,14 @@ check_metrics_SOURCES = %D%/check_metrics.c
 check_cond_SOURCES = %D%/check_cond.c
 
 # --- objects
-UNIT_TESTS += check_object check_object_write check_claim check_claim_flat
-UNIT_TESTS += check_number check_apikey check_time check_path check_merkle
-UNIT_TESTS += check_sign check_keyring
+UNIT_TESTS += check_object check_object_write check_claim check_claim_sign
+UNIT_TESTS += check_claim_flat check_number check_apikey check_time check_path
+UNIT_TESTS += check_merkle check_sign check_keyring
 THREAD_CHECKS += check_keyring
 check_object_SOURCES = %D%/check_object.c
 check_object_write_SOURCES = %D%/check_object_write.c
 check_claim_SOURCES = %D%/check_claim.c
+check_claim_sign_SOURCES = %D%/check_claim_sign.c
 check_claim_flat_SOURCES = %D%/check_claim_flat.c
 check_number_SOURCES = %D%/check_number.c
 check_apikey_SOURCES = %D%/check_apikey.c
@@ -57,29 +59,34 @@ SCRIPT_TESTS += %D%/object-openssl.sh
 EXTRA_DIST += %D%/vectors/objects.json %D%/vectors/make-objects.py
 
 # --- log
-UNIT_TESTS += check_segments check_walrec check_wal check_wal_damage
-UNIT_TESTS += check_wal_faults
+UNIT_TESTS += check_segments check_walrec check_wal check_wal_files
+UNIT_TESTS += check_wal_damage check_wal_faults
 check_segments_SOURCES = %D%/check_segments.c
 check_walrec_SOURCES = %D%/check_walrec.c
 check_wal_SOURCES = %D%/check_wal.c
+check_wal_files_SOURCES = %D%/check_wal_files.c
 check_wal_damage_SOURCES = %D%/check_wal_damage.c
 check_wal_faults_SOURCES = %D%/check_wal_faults.c
 
 # --- index
-UNIT_TESTS += check_index check_index_leveldb check_key check_changes
+UNIT_TESTS += check_index check_index_leveldb check_key check_key_parse
+UNIT_TESTS += check_changes
 THREAD_CHECKS += check_index check_changes
 check_index_SOURCES = %D%/check_index.c
 check_index_leveldb_SOURCES = %D%/check_index_leveldb.c
 check_key_SOURCES = %D%/check_key.c
+check_key_parse_SOURCES = %D%/check_key_parse.c
 check_changes_SOURCES = %D%/check_changes.c
 
 # --- lenses
-UNIT_TESTS += check_record check_fixed check_lens check_world check_lens_memory
+UNIT_TESTS += check_record check_fixed check_lens check_world
+UNIT_TESTS += check_world_random check_lens_memory
 THREAD_CHECKS += check_world
 check_record_SOURCES = %D%/check_record.c
 check_fixed_SOURCES = %D%/check_fixed.c
 check_lens_SOURCES = %D%/check_lens.c
 check_world_SOURCES = %D%/check_world.c
+check_world_random_SOURCES = %D%/check_world_random.c
 check_lens_memory_SOURCES = %D%/check_lens_memory.c
 check_lens_memory_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc -Wl,--wrap=calloc \
 	-Wl,--wrap=realloc
@@ -115,11 +122,14 @@ check_view_SOURCES = %D%/check_view.c
 check_view_pages_SOURCES = %D%/check_view_pages.c
 
 # --- wire, service
-UNIT_TESTS += check_wire check_msg check_service check_admin check_trouble
-THREAD_CHECKS += check_service check_trouble
+UNIT_TESTS += check_wire check_msg check_msg_write check_service
+UNIT_TESTS += check_service_write check_admin check_trouble
+THREAD_CHECKS += check_service check_service_write check_trouble
 check_wire_SOURCES = %D%/check_wire.c
 check_msg_SOURCES = %D%/check_msg.c
+check_msg_write_SOURCES = %D%/check_msg_write.c
 check_service_SOURCES = %D%/check_service.c
+check_service_write_SOURCES = %D%/check_service_write.c
 check_admin_SOURCES = %D%/check_admin.c
 check_trouble_SOURCES = %D%/check_trouble.c
 
@@ -152,9 +162,10 @@ SCRIPT_TESTS += %D%/e2e/t-cli-service.sh %D%/e2e/t-cli-completion.sh %D%/man.sh
 SCRIPT_TESTS += %D%/e2e/t-cli-repair.sh %D%/e2e/t-archive.sh %D%/e2e/t-proxy.sh
 
 # --- sidecar
-UNIT_TESTS += check_guard
+UNIT_TESTS += check_guard check_guard_trail
 check_guard_SOURCES = %D%/check_guard.c api/limits.c api/breaker.c
-check_guard_SOURCES += api/slowlog.c api/audit.c api/hotpaths.c
+check_guard_trail_SOURCES = %D%/check_guard_trail.c api/slowlog.c api/audit.c
+check_guard_trail_SOURCES += api/hotpaths.c
 SCRIPT_TESTS += %D%/e2e/t-api-endpoints.sh %D%/e2e/t-api-bulk.sh
 SCRIPT_TESTS += %D%/e2e/t-api-callers.sh %D%/e2e/t-api-outage.sh
 SCRIPT_TESTS += %D%/e2e/t-api-slow.sh %D%/e2e/t-api-hostile.sh

@@ -259,4 +259,31 @@ put_made(struct steme_buf *b, const struct made *m)
 	    &m->sig);
 }
 
+/* ---- the service of the running test ---- */
+
+static struct rig G;
+
+static inline void
+open_rig(void)
+{
+	rig_open(&G);
+}
+
+static inline void
+close_rig(void)
+{
+	rig_close(&G);
+}
+
+/* Asks it with the payload in b, which is emptied. */
+static inline int
+ask_as(struct ask *a, enum steme_role role, unsigned type, struct steme_buf *b,
+    struct steme_why *why)
+{
+	int err = ask(&G, a, role, type, b->data, b->len, why);
+
+	steme_buf_clear(b);
+	return err;
+}
+
 #endif

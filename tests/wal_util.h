@@ -226,4 +226,19 @@ wt_path(uint64_t number, const char *suffix)
 	return path[k];
 }
 
+/* n commits of three records into small segments. */
+static inline void
+wt_fill(struct wt *t, int n)
+{
+	for (int i = 0; i < n; i++)
+		wt_must_commit(t, 3);
+}
+
+static inline void
+wt_reopen(struct wt *t)
+{
+	wt_close(t);
+	wt_must_open(t);
+}
+
 #endif

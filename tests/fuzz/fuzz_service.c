@@ -22,8 +22,6 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static struct rig G;
-
 static void
 start(void)
 {
