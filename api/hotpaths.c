@@ -226,14 +226,30 @@ api_hotpaths_note(struct api_hotpaths *h, struct steme_str name, int64_t now_us,
 	return e->tag;
 }
 
-static int
-by_rate(const void *a, const void *b)
+/* Most asked first; those asked alike by name. */
+static bool
+goes_before(const struct api_hotpath *x, const struct api_hotpath *y)
 {
-	const struct api_hotpath *x = a, *y = b;
-
 	if (x->rate != y->rate)
-		return x->rate < y->rate ? 1 : -1;
-	return steme_str_cmp(x->name, y->name);
+		return x->rate > y->rate;
+	return steme_str_cmp(x->name, y->name) < 0;
+}
+
+/* How many of the first n, which are in order, go before p. */
+static unsigned
+place_of(const struct api_hotpath *p, const struct api_hotpath *first, unsigned n)
+{
+	unsigned lo = 0, hi = n;
+
+	while (lo < hi) {
+		unsigned mid = lo + (hi - lo) / 2;
+
+		if (goes_before(p, &first[mid]))
+			hi = mid;
+		else
+			lo = mid + 1;
+	}
+	return lo;
 }
 
 unsigned
@@ -241,21 +257,20 @@ api_hotpaths_top(const struct api_hotpaths *h, int64_t now_us,
     struct api_hotpath *out, unsigned n)
 {
 	double per_s = 1e6 / (gain_at(h, now_us) * TAU_US);
-	struct api_hotpath *all = calloc(h->n + 1, sizeof(*all));
+	unsigned have = 0, at;
 
-	if (all == NULL)
-		return 0;
 	for (unsigned i = 0; i < h->n; i++) {
 		const struct entry *e = &h->entries[i];
+		struct api_hotpath p = { { e->name, e->n },
+		    (e->weight - e->error) * per_s };
 
-		all[i].name = (struct steme_str){ e->name, e->n };
-		all[i].rate = (e->weight - e->error) * per_s;
+		if ((at = place_of(&p, out, have)) == n)
+			continue;
+		have = STEME_MIN(have + 1, n);
+		memmove(&out[at + 1], &out[at], (have - at - 1) * sizeof(*out));
+		out[at] = p;
 	}
-	qsort(all, h->n, sizeof(*all), by_rate);
-	n = STEME_MIN(n, h->n);
-	memcpy(out, all, n * sizeof(*out));
-	free(all);
-	return n;
+	return have;
 }
 
 double

@@ -84,6 +84,7 @@ steme_metrics_free(struct steme_metrics *m)
 		steme_family_reset(f);
 		free(f->name);
 		free(f->help);
+		free(f->le);
 		free(f);
 	}
 	free(m->process);
@@ -102,10 +103,12 @@ steme_family(struct steme_metrics *m, enum steme_metric_type type,
 	f->m = m;
 	f->type = type;
 	f->name = must_strdup(name);
+	f->name_len = strlen(name);
 	f->help = must_strdup(help);
 	f->cap = 1000;
-	f->nbounds = STEME_NELEM(default_buckets);
-	memcpy(f->bounds, default_buckets, sizeof(default_buckets));
+	if (type == STEME_HISTOGRAM)
+		steme_family_buckets(f, default_buckets,
+		    STEME_NELEM(default_buckets));
 	if (labels != NULL) {
 		copy = must_strdup(labels);
 		for (char *t = strtok_r(copy, ",", &save); t != NULL;
@@ -143,6 +146,10 @@ steme_family_buckets(struct steme_family *f, const double *bounds, unsigned n)
 		abort();
 	f->nbounds = n;
 	memcpy(f->bounds, bounds, n * sizeof(*bounds));
+	free(f->le);
+	f->le = must_alloc((n + 1) * sizeof(*f->le));
+	for (unsigned i = 0; i < n; i++)
+		snprintf(f->le[i], sizeof(f->le[i]), "le=\"%.10g\"", bounds[i]);
 }
 
 static struct steme_series *
@@ -152,6 +159,7 @@ series_new_locked(struct steme_family *f, const char *labels)
 
 	s->family = f;
 	s->labels = must_strdup(labels);
+	s->labels_len = strlen(labels);
 	if (f->type == STEME_HISTOGRAM)
 		s->bucket = must_alloc((f->nbounds + 1) * sizeof(*s->bucket));
 	if (f->type == STEME_SUMMARY)

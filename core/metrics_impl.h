@@ -30,6 +30,7 @@ struct steme_series {
 	struct steme_series *next;	/* all of the family, in order made */
 	struct steme_series *hash_next;
 	char *labels;			/* rendered: a="x",b="y"; "" if none */
+	size_t labels_len;
 	_Atomic uint64_t count;		/* counter; histogram, summary: observations */
 	_Atomic uint64_t bits;		/* gauge: the double; others: sum */
 	_Atomic uint64_t *bucket;	/* histogram: not cumulative */
@@ -42,11 +43,13 @@ struct steme_family {
 	struct steme_family *next;
 	enum steme_metric_type type;
 	char *name, *help;
+	size_t name_len;
 	unsigned nlabels;
 	char label[STEME_LABELS_MAX][48];
 	unsigned cap;
 	double bounds[STEME_BUCKETS_MAX];
 	unsigned nbounds;
+	char (*le)[24];			/* histogram: the bounds as labels */
 	/* (m->mu) */
 	unsigned nseries;
 	struct steme_series *first, *last, *other;
