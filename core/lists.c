@@ -167,19 +167,26 @@ visit_records(struct steme_store *s, const struct steme_keybuf *from,
 	return steme_walk_end(&w, "reading a concept");
 }
 
+struct counting {
+	uint64_t n, most;
+};
+
 static int
 count_one(void *arg, const struct steme_record *r)
 {
+	struct counting *c = arg;
+
 	(void)r;
-	++*(uint64_t *)arg;
-	return 0;
+	return ++c->n == c->most;
 }
 
 int
 steme_store_count(struct steme_store *s, struct steme_str concept, uint64_t max_lsn,
-    uint64_t *n)
+    uint64_t most, uint64_t *n)
 {
+	struct counting c = { 0, most };
 	struct steme_keybuf from, marks, to;
+	int err;
 
 	*n = 0;
 	if (concept.n == 0 || concept.n > STEME_CONCEPT_MAX)
@@ -187,7 +194,9 @@ steme_store_count(struct steme_store *s, struct steme_str concept, uint64_t max_
 	/* behind the marks */
 	steme_key_range_marks(&marks, &from, concept);
 	steme_key_range_concept(&marks, &to, concept);
-	return visit_records(s, &from, &to, max_lsn, count_one, n);
+	err = visit_records(s, &from, &to, max_lsn, count_one, &c);
+	*n = c.n;
+	return err < 0 ? err : STEME_OK;
 }
 
 int

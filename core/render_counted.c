@@ -4,6 +4,7 @@
 #include "core/render.h"
 
 #include "core/path.h"
+#include "core/util.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -14,6 +15,8 @@ struct page {
 	struct steme_str parent;
 	uint64_t max_lsn, last_lsn;
 	uint32_t limit, n;
+	struct steme_count_bounds most;
+	uint64_t read;			/* assertions, of most.page */
 	bool more;
 	char last[STEME_CONCEPT_MAX + 1];
 	size_t last_n;
@@ -37,9 +40,11 @@ put_item(struct page *p, struct steme_str path, bool has_assertions)
 	uint64_t n = 0;
 	int err;
 
+	/* one more than is shown tells whether there are more */
 	if (has_assertions && (err = steme_store_count(p->s, path, p->max_lsn,
-	    &n)) != STEME_OK)
+	    p->most.each + 1, &n)) != STEME_OK)
 		return err;
+	p->read += n;
 	err = steme_store_children(p->s, path, 0, p->max_lsn, any_child, &children);
 	if (err < 0)
 		return err;
@@ -47,11 +52,19 @@ put_item(struct page *p, struct steme_str path, bool has_assertions)
 	steme_jo_begin(&j, p->items.b);
 	steme_jo_str(&j, "concept_path", path);
 	steme_jo_str(&j, "name", steme_concept_leaf(path));
-	steme_jo_uint(&j, "assertions", n);
+	steme_jo_uint(&j, "assertions", STEME_MIN(n, p->most.each));
+	if (n > p->most.each)
+		steme_jo_bool(&j, "assertions_more", true);
 	steme_jo_bool(&j, "children", children);
 	steme_jo_end(&j);
 	p->n++;
 	return steme_buf_err(p->items.b);
+}
+
+static bool
+is_full(const struct page *p)
+{
+	return p->n == p->limit || p->read >= p->most.page;
 }
 
 static int
@@ -61,7 +74,7 @@ put_child(void *arg, struct steme_str child, uint64_t first_lsn, bool has_assert
 	char path[STEME_CONCEPT_MAX + STEME_SEGMENT_MAX + 2];
 	int n;
 
-	if (p->n == p->limit) {
+	if (is_full(p)) {
 		p->more = true;
 		return 1;
 	}
@@ -78,7 +91,7 @@ put_concept(void *arg, struct steme_str concept)
 {
 	struct page *p = arg;
 
-	if (p->n == p->limit) {
+	if (is_full(p)) {
 		p->more = true;
 		return 1;
 	}
@@ -118,9 +131,11 @@ end(struct steme_jo *j, struct page *p, struct steme_str cursor)
 
 int
 steme_json_children_counted(struct steme_store *s, struct steme_str parent,
-    uint64_t after_lsn, uint32_t limit, struct steme_buf *b, struct steme_why *why)
+    uint64_t after_lsn, uint32_t limit, struct steme_count_bounds most,
+    struct steme_buf *b, struct steme_why *why)
 {
-	struct page p = { .s = s, .parent = parent, .max_lsn = steme_store_lsn(s) };
+	struct page p = { .s = s, .parent = parent, .max_lsn = steme_store_lsn(s),
+	    .most = most };
 	struct steme_jo j;
 	char lsn[24];
 	int err = steme_render_limit(&limit, why);
@@ -142,9 +157,10 @@ steme_json_children_counted(struct steme_store *s, struct steme_str parent,
 
 int
 steme_json_concepts_counted(struct steme_store *s, struct steme_str prefix,
-    struct steme_str after, uint32_t limit, struct steme_buf *b, struct steme_why *why)
+    struct steme_str after, uint32_t limit, struct steme_count_bounds most,
+    struct steme_buf *b, struct steme_why *why)
 {
-	struct page p = { .s = s, .max_lsn = steme_store_lsn(s) };
+	struct page p = { .s = s, .max_lsn = steme_store_lsn(s), .most = most };
 	struct steme_jo j;
 	int err = steme_render_limit(&limit, why);
 

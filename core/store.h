@@ -231,9 +231,12 @@ int steme_store_sources(struct steme_store *s, struct steme_str prefix,
 typedef int steme_agent_visit(void *arg, const struct steme_id *agent);
 int steme_store_agents(struct steme_store *s, const struct steme_id *after,
     steme_agent_visit *visit, void *arg);
-/* How many assertions a concept itself has, whatever their state.  Reads them all. */
+/*
+ * How many assertions a concept itself has, whatever their state.  Reads them one by one,
+ * and stops at `most` (at least 1).
+ */
 int steme_store_count(struct steme_store *s, struct steme_str concept, uint64_t max_lsn,
-    uint64_t *n);
+    uint64_t most, uint64_t *n);
 /* Retractions ('r') or votes ('v') that name this assertion below its concept. */
 int steme_store_marks(struct steme_store *s, struct steme_str concept,
     const struct steme_id *assertion, char kind, steme_record_visit *visit, void *arg);

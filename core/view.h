@@ -125,12 +125,18 @@ int steme_json_concepts(struct steme_store *s, struct steme_str prefix,
 /*
  * The same with numbers, as GET /v1/concepts answers: {"parent" (null: the root) or
  * "prefix","concepts":[{"concept_path","name","assertions","children"}],"next_cursor"}.
- * Counting reads every assertion of those concepts.
+ * Counting is reading: a concept with more assertions than `each` is shown with that number
+ * and "assertions_more":true, and a page ends once it has read `page` of them.
  */
+struct steme_count_bounds {
+	uint64_t each, page;
+};
 int steme_json_children_counted(struct steme_store *s, struct steme_str parent,
-    uint64_t after_lsn, uint32_t limit, struct steme_buf *b, struct steme_why *why);
+    uint64_t after_lsn, uint32_t limit, struct steme_count_bounds most,
+    struct steme_buf *b, struct steme_why *why);
 int steme_json_concepts_counted(struct steme_store *s, struct steme_str prefix,
-    struct steme_str after, uint32_t limit, struct steme_buf *b, struct steme_why *why);
+    struct steme_str after, uint32_t limit, struct steme_count_bounds most,
+    struct steme_buf *b, struct steme_why *why);
 /* Sources that begin with prefix, in byte order; the cursor is `after`. */
 int steme_json_sources(struct steme_store *s, struct steme_str prefix,
     struct steme_str after, uint32_t limit, struct steme_buf *b, struct steme_why *why);

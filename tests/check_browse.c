@@ -171,12 +171,63 @@ START_TEST(marks_are_those_of_the_assertion_alone_and_counts_leave_them_out)
 	steme_id_hex(hex, &r);
 	strcat(hex, ";");
 	ck_assert_str_eq(t.text, hex);
-	ck_assert_int_eq(steme_store_count(s, STEME_LIT("a/b"), UINT64_MAX, &n), 0);
+	ck_assert_int_eq(steme_store_count(s, STEME_LIT("a/b"), UINT64_MAX, 9, &n), 0);
 	ck_assert_uint_eq(n, 2);
-	ck_assert_int_eq(steme_store_count(s, STEME_LIT("a"), UINT64_MAX, &n), 0);
+	ck_assert_int_eq(steme_store_count(s, STEME_LIT("a"), UINT64_MAX, 9, &n), 0);
 	ck_assert_uint_eq(n, 0);
-	ck_assert_int_eq(steme_store_count(s, STEME_LIT("a/b"), 2, &n), 0);
+	ck_assert_int_eq(steme_store_count(s, STEME_LIT("a/b"), 2, 9, &n), 0);
 	ck_assert_uint_eq(n, 1);
+	/* no further than asked for */
+	ck_assert_int_eq(steme_store_count(s, STEME_LIT("a/b"), UINT64_MAX, 1, &n), 0);
+	ck_assert_uint_eq(n, 1);
+	done_with(s);
+}
+END_TEST
+
+START_TEST(no_concept_is_counted_beyond_its_bound_nor_a_page_beyond_its_own)
+{
+	static const struct steme_count_bounds two_each = { 2, 100 }, page_of_three = { 9, 3 };
+	struct steme_str none = { NULL, 0 };
+	struct steme_store *s = fresh(_i);
+	struct steme_buf b = { 0 };
+	struct steme_why why;
+	char value[8];
+
+	for (int i = 0; i < 3; i++) {
+		snprintf(value, sizeof(value), "%d", i);
+		must_claim(s, &ann, "x/a", "p", value, T0 + i);
+		must_claim(s, &ann, "x/c", "p", value, T0 + i);
+	}
+	must_claim(s, &ann, "x/b", "p", "1", T0);
+	must_claim(s, &ann, "x/b", "q", "1", T0);
+	ck_assert_int_eq(steme_json_concepts_counted(s, STEME_LIT("x/"), none, 10,
+	    two_each, &b, &why), STEME_OK);
+	ck_assert_str_eq((char *)b.data, "{\"prefix\":\"x/\",\"concepts\":["
+	    "{\"concept_path\":\"x/a\",\"name\":\"a\",\"assertions\":2,"
+	    "\"assertions_more\":true,\"children\":false},"
+	    "{\"concept_path\":\"x/b\",\"name\":\"b\",\"assertions\":2,\"children\":false},"
+	    "{\"concept_path\":\"x/c\",\"name\":\"c\",\"assertions\":2,"
+	    "\"assertions_more\":true,\"children\":false}],\"next_cursor\":null}\n");
+	/* a short page says where the next begins */
+	steme_buf_clear(&b);
+	ck_assert_int_eq(steme_json_concepts_counted(s, STEME_LIT("x/"), none, 10,
+	    page_of_three, &b, &why), STEME_OK);
+	ck_assert_str_eq((char *)b.data, "{\"prefix\":\"x/\",\"concepts\":["
+	    "{\"concept_path\":\"x/a\",\"name\":\"a\",\"assertions\":3,\"children\":false}],"
+	    "\"next_cursor\":\"x/a\"}\n");
+	/* children in the order they came: a, c, b */
+	steme_buf_clear(&b);
+	ck_assert_int_eq(steme_json_children_counted(s, STEME_LIT("x"), 0, 10,
+	    page_of_three, &b, &why), STEME_OK);
+	ck_assert_ptr_nonnull(strstr((char *)b.data, "\"name\":\"a\",\"assertions\":3,"));
+	ck_assert_ptr_null(strstr((char *)b.data, "\"name\":\"c\""));
+	ck_assert_ptr_null(strstr((char *)b.data, "\"next_cursor\":null"));
+	steme_buf_clear(&b);
+	ck_assert_int_eq(steme_json_concepts_counted(s, STEME_LIT("x/"), STEME_LIT("x/a"),
+	    10, page_of_three, &b, &why), STEME_OK);
+	ck_assert_ptr_nonnull(strstr((char *)b.data, "\"name\":\"b\",\"assertions\":2,"));
+	ck_assert_ptr_nonnull(strstr((char *)b.data, "\"name\":\"c\",\"assertions\":3,"));
+	steme_buf_fini(&b);
 	done_with(s);
 }
 END_TEST
@@ -445,6 +496,8 @@ suite(void)
 	    agents_are_listed_once_and_their_lists_tell_assertions_from_the_rest, 0, 2);
 	tcase_add_loop_test(t,
 	    marks_are_those_of_the_assertion_alone_and_counts_leave_them_out, 0, 2);
+	tcase_add_loop_test(t,
+	    no_concept_is_counted_beyond_its_bound_nor_a_page_beyond_its_own, 0, 2);
 	tcase_add_loop_test(t, what_an_impact_tells_is_what_a_retraction_changes, 0, 24);
 	tcase_add_loop_test(t, an_impact_is_cut_at_its_limit_and_says_so, 0, 2);
 	tcase_add_loop_test(t, sources_and_agents_page_by_their_cursors, 0, 2);

@@ -317,6 +317,7 @@ END_TEST
 
 START_TEST(folders_and_concepts_are_listed_a_page_at_a_time)
 {
+	static const struct steme_count_bounds many = { 1000, 1000 };
 	uint64_t lsn;
 
 	fix_assert(1, "b/y", "p", STEME_TEXT, "v", T1);
@@ -355,15 +356,15 @@ START_TEST(folders_and_concepts_are_listed_a_page_at_a_time)
 	    "[\"b/x/deep\"],\"next_cursor\":null}\n");
 	steme_buf_clear(&body);
 	ck_assert_str_eq(text(steme_json_concepts_counted(fix.s, STEME_LIT("b/x/"),
-	    STEME_LIT(""), 1, &body, &why)), "{\"prefix\":\"b/x/\",\"concepts\":"
+	    STEME_LIT(""), 1, many, &body, &why)), "{\"prefix\":\"b/x/\",\"concepts\":"
 	    "[{\"concept_path\":\"b/x/deep\",\"name\":\"deep\",\"assertions\":1,"
 	    "\"children\":false}],\"next_cursor\":null}\n");
 	ck_assert_int_eq(steme_json_concepts(fix.s, STEME_LIT("a//b"), STEME_LIT(""),
 	    1, &body, &why), STEME_EINVAL);
 	ck_assert_int_eq(steme_json_concepts_counted(fix.s, STEME_LIT("a//b"),
-	    STEME_LIT(""), 1, &body, &why), STEME_EINVAL);
+	    STEME_LIT(""), 1, many, &body, &why), STEME_EINVAL);
 	ck_assert_int_eq(steme_json_children_counted(fix.s, STEME_LIT("a//b"), 0, 1,
-	    &body, &why), STEME_EINVAL);
+	    many, &body, &why), STEME_EINVAL);
 	ck_assert_int_eq(steme_json_children(fix.s, STEME_LIT(""), 0, 10001, &body,
 	    &why), STEME_EINVAL);
 }

@@ -22,7 +22,7 @@ function section(found, label, last, more, name = "name")
 	const l = list({ label, name: (c) => c[name],
 		row: (c) => ({ href: to.concept(c.concept_path), nodes: [
 			h("bdi.name", null, visible(c[name])),
-			h("span.dim", null, c.assertions > 0 ? count(c.assertions) : "",
+			h("span.dim", null, c.assertions > 0 ? count(c.assertions) + (c.assertions_more ? "+" : "") : "",
 			    h("span.more", { "aria-hidden": "true" }, c.children ? "›" : "")),
 			h("span.hidden", null, c.assertions > 0 ? " claims" : "", c.children ? ", has concepts below" : "")] }),
 		more: async () => {
