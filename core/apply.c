@@ -81,6 +81,17 @@ steme_object_of(struct steme_object *o, const struct steme_record *r,
 
 /* ---- names ---- */
 
+/* Is all known that is below one of its ancestors?  Then what is not, is not there. */
+static bool
+is_below_young(struct steme_apply *a, struct steme_str concept)
+{
+	unsigned flags = 0;
+
+	while (flags == 0 && (concept = steme_concept_parent(concept)).n > 0)
+		flags = steme_known_get(a->known, 'N', concept, none, NULL);
+	return (flags & STEME_KNOWN_YOUNG) != 0;
+}
+
 /* What is known of a concept, from the cache or from 'N'.  0: not there below lsn. */
 static unsigned
 name_get(struct steme_apply *a, struct steme_str concept, uint64_t lsn,
@@ -94,6 +105,8 @@ name_get(struct steme_apply *a, struct steme_str concept, uint64_t lsn,
 	n->has_assertions = flags & STEME_KNOWN_ASSERTIONS;
 	if (flags != 0)
 		return flags;
+	if (is_below_young(a, concept))
+		return 0;
 	steme_key_name(&a->key, concept);
 	err = a->ix->ops->get(a->ix, NULL, a->key.b, a->key.n, &val, &len);
 	if (err == STEME_OK)
@@ -128,6 +141,8 @@ name_put(struct steme_apply *a, struct steme_str concept, uint64_t lsn, bool has
 	/* Where nothing was asserted below lsn, every predicate known is new. */
 	if (is_new || !n.has_assertions)
 		flags |= STEME_KNOWN_COMPLETE;
+	if (is_new)
+		flags |= STEME_KNOWN_YOUNG;
 	if (has)
 		flags |= STEME_KNOWN_ASSERTIONS;
 	if (is_new || (has && !n.has_assertions)) {

@@ -27,15 +27,16 @@
 
 /*
  * Keyed hashes of things known to be in the index, so that a bulk import does not
- * look up each concept, predicate and source again.  Bounded: it is emptied when full.
- * What is in an unwritten batch is here, too, so it is emptied only when all is written.
+ * look up each concept, predicate and source again.  Bounded: it is trimmed when full.
+ * What is in an unwritten batch is here, too, so that is done only when all is written.
  */
 struct steme_known;
 
 enum {
 	STEME_KNOWN = 1,
-	STEME_KNOWN_ASSERTIONS = 2,	/* of a concept: 'N' says it has assertions */
-	STEME_KNOWN_COMPLETE = 4	/* of a concept: all its predicates are known */
+	STEME_KNOWN_ASSERTIONS = 2,	/* of a concept: it has assertions */
+	STEME_KNOWN_COMPLETE = 4,	/* of a concept: all its predicates are known */
+	STEME_KNOWN_YOUNG = 8		/* of a concept: all concepts below it are known */
 };
 
 /* slots: a power of two; half of them can be used before it counts as full. */
@@ -51,6 +52,11 @@ unsigned steme_known_get(struct steme_known *k, char family, struct steme_str a,
 int steme_known_add(struct steme_known *k, char family, struct steme_str a,
     struct steme_str b, unsigned flags, uint64_t v);
 bool steme_known_full(const struct steme_known *k);
+/*
+ * Forgets all but concepts, which are no longer complete then.  False: those alone fill it
+ * too far, and nothing was done.
+ */
+bool steme_known_trim(struct steme_known *k);
 /* Nothing is known any more. */
 void steme_known_clear(struct steme_known *k);
 

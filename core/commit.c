@@ -193,7 +193,8 @@ index_group(struct steme_store *s, struct steme_group *g)
 		if (steme_globals_wants(g->items[i].o))
 			err = steme_globals_add(s->globals, g->items[i].r,
 			    g->items[i].o);
-	if (err == STEME_OK && steme_known_full(s->known))
+	if (err == STEME_OK && steme_known_full(s->known) &&
+	    !steme_known_trim(s->known))
 		steme_known_clear(s->known);
 	return err;
 }

@@ -159,7 +159,8 @@ flush(struct steme_feed *f, bool wait)
 	/* what is known of unwritten batches must not be forgotten before they are written */
 	if (f->pipe != NULL && (wait || steme_known_full(f->known)))
 		err = pipe_drain(f->pipe);
-	if (err == STEME_OK && steme_known_full(f->known))
+	if (err == STEME_OK && steme_known_full(f->known) &&
+	    !steme_known_trim(f->known))
 		steme_known_clear(f->known);
 	return err;
 }

@@ -16,6 +16,8 @@
 #define BLOCK_CACHE	(16u << 20)
 #define MAX_FILE	(32u << 20)
 #define BLOOM_BITS	10
+#define BUCKET_BITS	12	/* of ids: a batch has some thousand */
+#define BUCKETS		(1u << BUCKET_BITS)
 
 #if defined(__SANITIZE_THREAD__)
 #define UNDER_TSAN	1
@@ -194,27 +196,62 @@ fail_writes(struct steme_ldb *l, int err)
 	steme_log(STEME_ERROR | STEME_LOG_STORAGE, "index refuses writes: %s", said);
 }
 
-/*
- * Copies b to LevelDB's form: first all keys but the records by id, then those.  Ids lie
- * anywhere in the memtable, the others side by side: apart, their way through it
- * stays in the processor's cache (a fifth of the writer's time).  What is said of one key
- * keeps its order.
- */
-static void
-fill(leveldb_writebatch_t *wb, const struct steme_batch *b, bool ids)
+static bool
+is_id(const struct steme_batch_op *op)
 {
+	return op->klen > 2 && op->key[0] == 'R';
+}
+
+static unsigned
+bucket(const struct steme_batch_op *op)
+{
+	return (unsigned)op->key[1] << (BUCKET_BITS - 8) |
+	    op->key[2] >> (16 - BUCKET_BITS);
+}
+
+static void
+copy_op(leveldb_writebatch_t *wb, const struct steme_batch_op *op)
+{
+	if (op->del)
+		leveldb_writebatch_delete(wb, (const char *)op->key, op->klen);
+	else
+		leveldb_writebatch_put(wb, (const char *)op->key, op->klen,
+		    (const char *)op->val, op->vlen);
+}
+
+/*
+ * Copies b to LevelDB's form: first all keys but the records by id, then those, about in
+ * their order.  The others lie side by side in the memtable anyway, ids anywhere: in
+ * order, their ways through it are the same for longer, and in the processor's cache.
+ * What is said of one key keeps its order.
+ */
+static int
+fill(leveldb_writebatch_t *wb, const struct steme_batch *b)
+{
+	size_t at[BUCKETS + 1] = { 0 }, pos = 0, last = 0, *place, n;
 	struct steme_batch_op op;
-	size_t pos = 0;
 
 	while (steme_batch_next(b, &pos, &op)) {
-		if ((op.klen > 0 && op.key[0] == 'R') != ids)
-			continue;
-		if (op.del)
-			leveldb_writebatch_delete(wb, (const char *)op.key, op.klen);
+		if (is_id(&op))
+			at[bucket(&op) + 1]++;
 		else
-			leveldb_writebatch_put(wb, (const char *)op.key, op.klen,
-			    (const char *)op.val, op.vlen);
+			copy_op(wb, &op);
 	}
+	for (unsigned i = 0; i < BUCKETS; i++)
+		at[i + 1] += at[i];
+	if ((n = at[BUCKETS]) == 0)
+		return STEME_OK;
+	if ((place = malloc(n * sizeof(*place))) == NULL)
+		return STEME_ENOMEM;
+	for (pos = 0; steme_batch_next(b, &pos, &op); last = pos)
+		if (is_id(&op))
+			place[at[bucket(&op)]++] = last;
+	for (size_t i = 0; i < n; i++) {
+		steme_batch_next(b, &place[i], &op);
+		copy_op(wb, &op);
+	}
+	free(place);
+	return STEME_OK;
 }
 
 static int
@@ -228,8 +265,10 @@ ldb_write(struct steme_index *ix, struct steme_batch *b, bool sync)
 	    (err = recover(l)) != STEME_OK || (err = steme_ldb_enter(l)) != STEME_OK)
 		return err;
 	leveldb_writebatch_clear(l->wb);
-	fill(l->wb, b, false);
-	fill(l->wb, b, true);
+	if ((err = fill(l->wb, b)) != STEME_OK) {
+		steme_ldb_leave(l);
+		return err;
+	}
 	leveldb_write(l->db, sync ? l->synced : l->lazy, l->wb, &text);
 	steme_ldb_leave(l);
 	if ((err = steme_ldb_error(l, text)) != STEME_OK) {

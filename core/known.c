@@ -10,7 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FLAG_BITS	UINT64_C(7)
+#define CONCEPT_BIT	16	/* beside the flags: a concept's slot */
+#define FLAG_BITS	UINT64_C(31)
 
 _Static_assert(crypto_shorthash_siphashx24_BYTES == 16, "two words");
 
@@ -108,28 +109,31 @@ steme_known_get(struct steme_known *k, char family, struct steme_str a,
 
 	if (v != NULL)
 		*v = s->v;
-	return (unsigned)(s->b & FLAG_BITS);
+	return (unsigned)(s->b & FLAG_BITS & ~(uint64_t)CONCEPT_BIT);
 }
 
-static void
-grow(struct steme_known *k)
+/* Into a table of n slots: all, or concepts only.  False: no memory, nothing happened. */
+static bool
+move(struct steme_known *k, size_t n, bool all)
 {
-	size_t n = k->nslots * 2;
-	struct slot *bigger = calloc(n, sizeof(*bigger));
+	struct slot *to = calloc(n, sizeof(*to));
 
-	if (bigger == NULL)
-		return;
+	if (to == NULL)
+		return false;
+	k->used = 0;
 	for (size_t i = 0; i < k->nslots; i++) {
 		struct slot h = k->slots[i];
 
-		if ((h.a | h.b) == 0)
+		if ((h.a | h.b) == 0 || (!all && !(h.b & CONCEPT_BIT)))
 			continue;
 		h.b &= ~FLAG_BITS;
-		*find(bigger, n, &h) = k->slots[i];
+		*find(to, n, &h) = k->slots[i];
+		k->used++;
 	}
 	free(k->slots);
-	k->slots = bigger;
+	k->slots = to;
 	k->nslots = n;
+	return true;
 }
 
 int
@@ -139,7 +143,7 @@ steme_known_add(struct steme_known *k, char family, struct steme_str a,
 	struct slot h = hash_of(k, family, a, b), *s;
 
 	if (k->used >= k->nslots / 4 * 3)
-		grow(k);
+		move(k, k->nslots * 2, true);
 	s = find(k->slots, k->nslots, &h);
 	if ((s->b & FLAG_BITS) == 0) {
 		/* One slot stays empty, or find() would never end. */
@@ -148,7 +152,7 @@ steme_known_add(struct steme_known *k, char family, struct steme_str a,
 		k->used++;
 		*s = h;
 	}
-	s->b |= flags | STEME_KNOWN;
+	s->b |= flags | STEME_KNOWN | (family == 'N' ? CONCEPT_BIT : 0);
 	s->v = v;
 	return STEME_OK;
 }
@@ -157,6 +161,23 @@ bool
 steme_known_full(const struct steme_known *k)
 {
 	return k->used >= k->limit;
+}
+
+bool
+steme_known_trim(struct steme_known *k)
+{
+	size_t concepts = 0;
+
+	for (size_t i = 0; i < k->nslots; i++)
+		concepts += (k->slots[i].b & CONCEPT_BIT) != 0;
+	/* a quarter of the room must be won, or this would be done all the time */
+	if (concepts > k->limit / 4 * 3 || !move(k, k->nslots, false))
+		return false;
+	/* one without assertions has no predicate that could be missing */
+	for (size_t i = 0; i < k->nslots; i++)
+		if (k->slots[i].b & STEME_KNOWN_ASSERTIONS)
+			k->slots[i].b &= ~(uint64_t)STEME_KNOWN_COMPLETE;
+	return true;
 }
 
 void

@@ -2,6 +2,7 @@
 /* stage.c - which of the queued objects are new, and their records. */
 #include "config.h"
 #include "core/commit_impl.h"
+#include "core/path.h"
 #include "core/util.h"
 
 #include <stdlib.h>
@@ -106,31 +107,48 @@ steme_refuse(struct steme_write *w, int err, const char *why)
 
 /* ---- staging: (lead) ---- */
 
-/* What is known of a concept, from the cache or from 'N'.  0: nothing. */
+static const struct steme_str none = { NULL, 0 };
+
+/* What the index says of a concept, as flags.  0: it could not be read. */
 static unsigned
-fresh_concept(struct steme_store *s, struct steme_str concept)
+concept_in_index(struct steme_store *s, struct steme_str concept)
 {
-	static const struct steme_str none = { NULL, 0 };
-	unsigned flags = steme_known_get(s->fresh, 'N', concept, none, NULL);
 	struct steme_index *ix = s->gen->ix;
 	struct steme_keybuf k;
-	struct steme_name n = { 0 };
+	struct steme_name n;
 	uint8_t *val = NULL;
 	size_t len;
 	int err;
 
-	if (flags != 0)
-		return flags;
 	steme_key_name(&k, concept);
 	err = ix->ops->get(ix, NULL, k.b, k.n, &val, &len);
+	if (err == STEME_ENOTFOUND)
+		return STEME_KNOWN | STEME_KNOWN_COMPLETE | STEME_KNOWN_YOUNG;
 	if (err == STEME_OK)
 		err = steme_name_decode(&n, val, len);
-	else if (err == STEME_ENOTFOUND)
-		err = STEME_OK;
 	free(val);
 	if (err != STEME_OK)
 		return 0;
-	flags = STEME_KNOWN | (n.has_assertions ? 0 : STEME_KNOWN_COMPLETE);
+	return STEME_KNOWN | (n.has_assertions ? STEME_KNOWN_ASSERTIONS :
+	    STEME_KNOWN_COMPLETE);
+}
+
+/* What is known of a concept, from the cache or from 'N'.  0: nothing. */
+static unsigned
+fresh_concept(struct steme_store *s, struct steme_str concept)
+{
+	unsigned flags = steme_known_get(s->fresh, 'N', concept, none, NULL);
+	struct steme_str parent = steme_concept_parent(concept);
+
+	if (flags != 0)
+		return flags;
+	/* where there was no parent, there was nothing below it; at most 32 deep */
+	if (parent.n > 0 && (fresh_concept(s, parent) & STEME_KNOWN_YOUNG))
+		flags = STEME_KNOWN | STEME_KNOWN_COMPLETE | STEME_KNOWN_YOUNG;
+	else
+		flags = concept_in_index(s, concept);
+	if (flags == 0)
+		return 0;
 	return steme_known_add(s->fresh, 'N', concept, none, flags, 0) == STEME_OK ?
 	    flags : 0;
 }
@@ -142,9 +160,17 @@ fresh_concept(struct steme_store *s, struct steme_str concept)
 static bool
 is_first(struct steme_store *s, const struct steme_object *o)
 {
-	if (o->kind != STEME_ASSERTION ||
-	    !(fresh_concept(s, o->concept) & STEME_KNOWN_COMPLETE) ||
+	unsigned flags;
+
+	if (o->kind != STEME_ASSERTION)
+		return false;
+	flags = fresh_concept(s, o->concept);
+	if (!(flags & STEME_KNOWN_COMPLETE) ||
 	    steme_known_get(s->fresh, 'P', o->concept, o->predicate, NULL) != 0)
+		return false;
+	if (!(flags & STEME_KNOWN_ASSERTIONS) &&
+	    steme_known_add(s->fresh, 'N', o->concept, none, STEME_KNOWN_ASSERTIONS,
+	    0) != STEME_OK)
 		return false;
 	return steme_known_add(s->fresh, 'P', o->concept, o->predicate, 0, 0) ==
 	    STEME_OK;
@@ -267,7 +293,7 @@ steme_stage(struct steme_store *s, struct steme_write *list)
 	 * What is on its way is known there only: so never in the middle of a group, and with
 	 * none before it.  One group more than makes it full it grows for.
 	 */
-	if (steme_known_full(s->fresh)) {
+	if (steme_known_full(s->fresh) && !steme_known_trim(s->fresh)) {
 		steme_index_drain(s);
 		steme_known_clear(s->fresh);
 	}

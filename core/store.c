@@ -502,7 +502,7 @@ steme_store_tick(struct steme_store *s)
 	steme_lead_acquire(s);
 	err = steme_wal_tick(s->wal, &why);
 	steme_commit_retry(s);
-	due = s->checkpoint_due || s->apply.at.segment != s->checkpoint.segment ||
+	due = s->checkpoint_due ||
 	    now - s->checkpoint_us >= STEME_CHECKPOINT_US ||
 	    s->apply.put_bytes - s->checkpoint_put_bytes >= STEME_CHECKPOINT_BYTES;
 	steme_lead_release(s);

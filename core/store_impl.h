@@ -22,7 +22,7 @@
 
 #define STEME_SYNC_SAMPLES	1024
 /* A checkpoint is due after so many bytes put, or so long after the last one. */
-#define STEME_CHECKPOINT_BYTES	(UINT64_C(64) << 20)
+#define STEME_CHECKPOINT_BYTES	(UINT64_C(256) << 20)
 #define STEME_CHECKPOINT_US	(INT64_C(300) * 1000000)
 /* One write, and the most group_max_bytes can be: together below a log group's limit. */
 #define STEME_WRITE_BYTES	(40u << 20)
@@ -278,9 +278,9 @@ int steme_log_tables(struct steme_store *s, struct steme_segments ***out, size_t
 void steme_log_tables_close(struct steme_segments **t, size_t n);
 
 /* ---- feed.c ---- */
-/* Slots of the table of known things: 3 MB, and for rebuilds 48 MB. */
+/* Slots of the tables of known things: 3 MB each, and for rebuilds 48 MB. */
 #define STEME_KNOWN_SLOTS	(1u << 17)
-#define STEME_FRESH_SLOTS	(1u << 16)
+#define STEME_FRESH_SLOTS	(1u << 17)
 #define STEME_KNOWN_REBUILD	(1u << 21)
 
 /* Feeds log records to an index; with a second thread that writes when it gets long. */

@@ -97,7 +97,7 @@ EXTRA_DIST += %D%/lens_reference.py %D%/vectors/lenses.json
 
 # --- store
 UNIT_TESTS += check_store check_store_read check_store_reopen check_browse
-UNIT_TESTS += check_store_crash check_store_pipe
+UNIT_TESTS += check_store_crash check_store_pipe check_known
 UNIT_TESTS += check_store_threads check_replay check_rebuild check_verify
 UNIT_TESTS += check_repair
 THREAD_CHECKS += check_store_pipe check_store_threads
@@ -107,6 +107,7 @@ check_store_reopen_SOURCES = %D%/check_store_reopen.c
 check_browse_SOURCES = %D%/check_browse.c
 check_store_crash_SOURCES = %D%/check_store_crash.c
 check_store_pipe_SOURCES = %D%/check_store_pipe.c
+check_known_SOURCES = %D%/check_known.c
 check_store_threads_SOURCES = %D%/check_store_threads.c
 check_replay_SOURCES = %D%/check_replay.c
 check_rebuild_SOURCES = %D%/check_rebuild.c
