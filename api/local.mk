@@ -14,7 +14,8 @@ API_HANDLERS += %D%/breaker.c %D%/breaker.h %D%/slowlog.c %D%/slowlog.h
 API_HANDLERS += %D%/audit.c %D%/audit.h %D%/h_guard.c
 API_HANDLERS += %D%/meter.c %D%/meter.h %D%/hotpaths.c %D%/hotpaths.h
 API_HANDLERS += %D%/browse.h %D%/args.c %D%/h_browse.c %D%/h_batch.c
-API_HANDLERS += %D%/watch.c %D%/watch.h %D%/h_feed.c
+API_HANDLERS += %D%/watch.c %D%/watch.h %D%/watch_impl.h %D%/watch_ring.c
+API_HANDLERS += %D%/feed.c %D%/h_feed.c
 API_HANDLERS += %D%/h_query.c %D%/h_assert.c %D%/h_bulk.c %D%/bulk_groups.c %D%/bulk.h %D%/h_health.c
 
 # Files within the program (api/files.h).
