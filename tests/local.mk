@@ -171,6 +171,7 @@ SCRIPT_TESTS += %D%/e2e/t-api-endpoints.sh %D%/e2e/t-api-bulk.sh
 SCRIPT_TESTS += %D%/e2e/t-api-callers.sh %D%/e2e/t-api-outage.sh
 SCRIPT_TESTS += %D%/e2e/t-api-slow.sh %D%/e2e/t-api-hostile.sh
 SCRIPT_TESTS += %D%/e2e/t-api-metrics.sh %D%/e2e/t-api-hot.sh
+SCRIPT_TESTS += %D%/e2e/t-api-logs.sh
 SCRIPT_TESTS += %D%/e2e/t-api-limits.sh %D%/e2e/t-api-breakers.sh
 SCRIPT_TESTS += %D%/e2e/t-api-browse.sh %D%/e2e/t-api-kinds.sh
 SCRIPT_TESTS += %D%/e2e/t-api-feed.sh %D%/e2e/t-api-openapi.sh
