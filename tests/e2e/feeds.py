@@ -190,10 +190,22 @@ def open_feeds(port, ca=None):
         return next(int(l.split()[1]) for l in a.read().decode().split("\n") if l.startswith("stemedb_http_feeds "))
 
 
+def all_forgotten(port, ca):
+    until = time.time() + 10
+    while time.time() < until:
+        if open_feeds(port, ca) == 0:
+            return True
+        time.sleep(0.1)
+    return False
+
+
 def leaving(port, how, ca=None):
-    """A client that leaves, one way or another: the seconds until its feed is forgotten, rounded down."""
+    """A client that leaves, one way or another: is its feed forgotten?"""
     import ssl
     import struct
+    if not all_forgotten(port, ca):     # whoever was there before
+        print("another is still there")
+        return
     s = socket.create_connection(("127.0.0.1", port))
     if ca:
         s = ssl.create_default_context(cafile=ca).wrap_socket(s, server_hostname="localhost")
@@ -215,13 +227,7 @@ def leaving(port, how, ca=None):
         except OSError:
             pass
     s.close()
-    until = time.time() + 10
-    while time.time() < until:
-        if open_feeds(port, ca) == 0:
-            print("forgotten")
-            return
-        time.sleep(0.1)
-    print("still there after 10 s")
+    print("forgotten" if all_forgotten(port, ca) else "still there after 10 s")
 
 
 def statuses(port, n):
