@@ -18,7 +18,6 @@
 
 #define EVENTS		64
 #define TICK_MS		1000
-#define DRAIN_MS	1000
 
 _Thread_local struct ctl_thread *steme_ctl_self;
 
@@ -33,8 +32,8 @@ steme_ctl_now_ms(void)
 
 /* ---- between threads ---- */
 
-static void
-poke(int fd)
+void
+steme_ctl_poke(int fd)
 {
 	uint64_t one = 1;
 	ssize_t n = write(fd, &one, sizeof(one));
@@ -60,7 +59,7 @@ steme_conn_call_owner(struct ctl_conn *c)
 	MUST(pthread_mutex_unlock(&t->mu));
 	/* The owner says that it sleeps, and then looks at the list. */
 	if (!was && t != steme_ctl_self && atomic_exchange(&t->asleep, false))
-		poke(t->wake);
+		steme_ctl_poke(t->wake);
 }
 
 void
@@ -98,8 +97,8 @@ steme_conn_mark_dirty(struct ctl_conn *c)
 }
 
 /* Sends all that this turn has made, one write a connection. */
-static void
-flush_dirty(struct ctl_thread *t)
+void
+steme_ctl_flush_dirty(struct ctl_thread *t)
 {
 	for (size_t i = 0; i < t->ndirty; i++) {
 		struct ctl_conn *c = t->dirty[i];
@@ -239,32 +238,6 @@ wait_events(struct ctl_thread *t, struct epoll_event *ev, int timeout_ms)
 	return n;
 }
 
-/* The end: a last write for each, then they are closed. */
-static void
-leave(struct ctl_thread *t)
-{
-	struct ctl_conn *c;
-
-	MUST(pthread_mutex_lock(&t->mu));
-	t->stopped = true;
-	MUST(pthread_mutex_unlock(&t->mu));
-	while ((c = t->remote) != NULL) {
-		t->remote = c->next_remote;
-		if (c->fresh)
-			steme_conn_close(c);
-		steme_conn_put(c);
-	}
-	while ((c = t->ready) != NULL) {
-		t->ready = c->next_ready;
-		steme_conn_put(c);
-	}
-	flush_dirty(t);
-	while ((c = t->conns) != NULL) {
-		steme_conn_flush(c);
-		steme_conn_close(c);
-	}
-}
-
 static void *
 thread_main(void *arg)
 {
@@ -286,19 +259,21 @@ thread_main(void *arg)
 				continue;	/* somebody's poke was seen already */
 		}
 		take_remote(t);
-		if (!atomic_load(&t->ctl->draining))
+		if (atomic_load(&t->ctl->draining))
+			atomic_store(&t->quiet, true);
+		else
 			read_ready(t);
 		/* Answers that are there do not wait for the disk. */
-		flush_dirty(t);
+		steme_ctl_flush_dirty(t);
 		steme_service_turn(t->ctl->o.service);
-		flush_dirty(t);
+		steme_ctl_flush_dirty(t);
 		atomic_fetch_add_explicit(&t->ctl->turns, 1, memory_order_relaxed);
 		if (steme_ctl_now_ms() >= next_tick) {
 			tick(t);
 			next_tick = steme_ctl_now_ms() + period;
 		}
 	}
-	leave(t);
+	steme_ctl_leave(t);
 	return NULL;
 }
 
@@ -516,29 +491,6 @@ steme_ctl_put(struct steme_ctl *ctl)
 	free(ctl);
 }
 
-static void
-end_threads(struct steme_ctl *ctl)
-{
-	const struct timespec ms = { 0, 1000000 };
-
-	atomic_store(&ctl->draining, true);
-	for (int i = 0; i < DRAIN_MS && atomic_load(&ctl->inhand) > 0; i++)
-		nanosleep(&ms, NULL);
-	atomic_store(&ctl->stop, true);
-	for (unsigned i = 0; i < ctl->nthreads; i++) {
-		struct ctl_thread *t = &ctl->threads[i];
-
-		if (t->started) {
-			poke(t->wake);
-			MUST(pthread_join(t->thread, NULL));
-		}
-		if (t->ep >= 0)
-			close(t->ep);
-		if (t->wake >= 0)
-			close(t->wake);
-	}
-}
-
 /*
  * Requests that outlive this (a VERIFY) hold their connection, and that holds ctl: the
  * last of them frees it.
@@ -549,11 +501,11 @@ steme_ctl_close(struct steme_ctl *ctl)
 	if (ctl == NULL)
 		return;
 	if (ctl->accepting) {
-		poke(ctl->stop_fd);
+		steme_ctl_poke(ctl->stop_fd);
 		MUST(pthread_join(ctl->acceptor, NULL));
 	}
 	steme_ctl_path_leave(&ctl->path);
-	end_threads(ctl);
+	steme_ctl_end_threads(ctl);
 	if (ctl->stop_fd >= 0)
 		close(ctl->stop_fd);
 	steme_ctl_put(ctl);

@@ -37,7 +37,8 @@ struct steme_ctl_opts {
 int steme_ctl_open(struct steme_ctl **out, const struct steme_ctl_opts *o,
     struct steme_why *why);
 /*
- * Accepts and reads no more; answers what is in hand for up to a second; ends all
+ * Accepts and reads no more; answers what is in hand, as long as no three seconds go by
+ * without an answer; gives clients the same, and five seconds at most, to read; ends all
  * connections; removes the socket if it is still ours.  Before steme_service_free().
  * NULL is allowed.
  */

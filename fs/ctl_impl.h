@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * ctl_impl.h - the inside of the control socket's server: ctl.c accepts and runs the
- * threads, ctl_conn.c reads a connection and closes it, ctl_out.c writes answers.
+ * threads, ctl_conn.c reads a connection and closes it, ctl_out.c writes answers,
+ * ctl_end.c sees to the end.
  */
 #ifndef STEME_CTL_IMPL_H
 #define STEME_CTL_IMPL_H
@@ -96,6 +97,7 @@ struct ctl_thread {
 	bool started;
 	int ep, wake;
 	atomic_bool asleep;
+	atomic_bool quiet;		/* the end: it reads no more */
 	struct ctl_conn *conns;
 	struct ctl_conn *ready, **ready_end;
 	struct steme_slab *spare;
@@ -131,12 +133,30 @@ extern _Thread_local struct ctl_thread *steme_ctl_self;
 
 int64_t steme_ctl_now_ms(void);
 void steme_ctl_put(struct steme_ctl *ctl);
+void steme_ctl_poke(int fd);
+/* Sends all that this turn has made, one write a connection. */
+void steme_ctl_flush_dirty(struct ctl_thread *t);
 void steme_conn_hold(struct ctl_conn *c);
 void steme_conn_put(struct ctl_conn *c);
 /* The owner looks after c soon: reads on, flushes, closes.  Any thread. */
 void steme_conn_call_owner(struct ctl_conn *c);
 /* c has output: it goes out at the end of this turn.  Any thread. */
 void steme_conn_mark_dirty(struct ctl_conn *c);
+
+/* ctl_end.c */
+/* How long the end waits: as long as there is less left each time it looks. */
+struct ctl_patience {
+	uint64_t left;			/* when it last changed */
+	int64_t since_ms;		/* that */
+};
+#define CTL_PATIENT	((struct ctl_patience){ UINT64_MAX, 0 })
+#define CTL_QUIET_MS	3000		/* so long without a change is enough */
+/* Nothing is left, or that has not changed for CTL_QUIET_MS. */
+bool steme_ctl_waited(struct ctl_patience *p, uint64_t left, int64_t now_ms);
+/* Of a thread: what is to be sent goes out, then its connections are closed. */
+void steme_ctl_leave(struct ctl_thread *t);
+/* No more is read, what is in hand is answered, the threads end. */
+void steme_ctl_end_threads(struct steme_ctl *ctl);
 
 /* ctl_out.c */
 extern const struct steme_request_ops steme_conn_ops;
@@ -149,6 +169,8 @@ void steme_conn_answer(struct ctl_conn *c, const struct steme_frame *f, unsigned
 bool steme_conn_may_read_locked(const struct ctl_conn *c);
 /* Bytes that wait to be read by the client.  c->mu is held. */
 size_t steme_conn_unread_locked(const struct ctl_conn *c);
+/* The same with long answers that are still to be cut into frames. */
+size_t steme_conn_owed_locked(const struct ctl_conn *c);
 
 /* ctl_conn.c: the owner only */
 struct ctl_conn *steme_conn_new(struct ctl_thread *t, int fd,

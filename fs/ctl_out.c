@@ -20,6 +20,16 @@ steme_conn_unread_locked(const struct ctl_conn *c)
 	return c->out.len + c->tx.len - c->tx_sent;
 }
 
+size_t
+steme_conn_owed_locked(const struct ctl_conn *c)
+{
+	size_t n = steme_conn_unread_locked(c);
+
+	for (const struct ctl_body *b = c->bodies; b != NULL; b = b->next)
+		n += b->b.len - b->off;
+	return n;
+}
+
 bool
 steme_conn_may_read_locked(const struct ctl_conn *c)
 {

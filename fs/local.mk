@@ -15,7 +15,7 @@ stemefs_SOURCES += %D%/errmap.c %D%/errmap.h %D%/watchdog.c %D%/watchdog.h
 
 # --- control socket
 # The control socket: of stemefs, and of its tests.
-CTL_FILES = %D%/ctl.c %D%/ctl_conn.c %D%/ctl_out.c %D%/ctl_frames.c \
+CTL_FILES = %D%/ctl.c %D%/ctl_conn.c %D%/ctl_out.c %D%/ctl_end.c %D%/ctl_frames.c \
 	%D%/ctl_path.c %D%/ctl_peer.c %D%/ctl.h %D%/ctl_impl.h \
 	%D%/ctl_frames.h %D%/ctl_path.h %D%/ctl_peer.h
 stemefs_SOURCES += $(CTL_FILES)

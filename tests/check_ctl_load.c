@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* check_ctl_load.c - the control socket: many clients, limits, streams and ends. */
 #include "config.h"
+#include "fs/ctl_impl.h"
 #include "tests/ctl_util.h"
 
 /* ---- many at once ---- */
@@ -461,6 +462,13 @@ START_TEST(a_client_that_sends_no_more_still_gets_its_answers)
 }
 END_TEST
 
+static void *
+close_it(void *arg)
+{
+	steme_ctl_close(arg);
+	return NULL;
+}
+
 START_TEST(closing_answers_what_is_in_hand)
 {
 	struct steme_client *c = client(&D, STEME_ROLE_WRITER);
@@ -468,6 +476,7 @@ START_TEST(closing_answers_what_is_in_hand)
 	struct steme_answer a;
 	uint64_t req[101];
 	uint64_t seen = stats().requests;
+	pthread_t closer;
 	int answered = 0;
 
 	atomic_store(&D.g.commit_us, 100000);
@@ -480,13 +489,66 @@ START_TEST(closing_answers_what_is_in_hand)
 	ck_assert_int_eq(steme_client_flush(c), 0);
 	while (stats().requests < seen + 101)
 		usleep(1000);
-	stop_serving();
+	/* in a thread of its own: more answers than a socket takes if nobody reads */
+	ck_assert_int_eq(pthread_create(&closer, NULL, close_it, D.ctl), 0);
+	D.ctl = NULL;
 	for (int i = 0; i <= 100; i++)
 		if (steme_client_wait(c, req[i], &a) == STEME_OK && a.err == 0)
 			answered++;
+	pthread_join(closer, NULL);
 	ck_assert_int_eq(answered, 101);
 	ck_assert_int_eq(steme_client_ask(c, STEME_MSG_PING, "", 0, NULL, NULL),
 	    STEME_ECONN);
+	steme_client_close(c);
+	steme_buf_fini(&b);
+}
+END_TEST
+
+START_TEST(the_end_waits_as_long_as_less_is_left)
+{
+	struct ctl_patience p = CTL_PATIENT;
+	int64_t now = 1000000;
+
+	/* a whole day, if it must be */
+	for (uint64_t left = 100000; left > 0; left--, now += CTL_QUIET_MS - 1)
+		ck_assert(!steme_ctl_waited(&p, left, now));
+	ck_assert(steme_ctl_waited(&p, 0, now));
+	p = CTL_PATIENT;
+	ck_assert(!steme_ctl_waited(&p, 7, now));
+	ck_assert(!steme_ctl_waited(&p, 7, now + CTL_QUIET_MS - 1));
+	ck_assert(steme_ctl_waited(&p, 7, now + CTL_QUIET_MS));
+}
+END_TEST
+
+START_TEST(closing_lets_a_long_answer_be_read_to_its_end)
+{
+	struct steme_client *c = client(&D, STEME_ROLE_NONE);
+	struct steme_ctl *ctl = D.ctl;
+	struct steme_query q;
+	struct steme_buf b = {0};
+	struct steme_answer a;
+	pthread_t closer;
+	uint64_t req;
+
+	fill(60, 60000);
+	steme_query_init(&q);
+	q.concept = STEME_LIT("fill/a");
+	steme_msg_put_query(&b, &q);
+	ck_assert_int_eq(steme_client_submit(c, STEME_MSG_HISTORY, b.data, b.len, &req),
+	    0);
+	ck_assert_int_eq(steme_client_flush(c), 0);
+	while (stats().requests < 2)
+		usleep(1000);
+	atomic_fetch_add(&ctl->refs, 1);	/* to be looked at though it is closed */
+	ck_assert_int_eq(pthread_create(&closer, NULL, close_it, ctl), 0);
+	D.ctl = NULL;
+	while (!atomic_load(&ctl->stop))
+		usleep(1000);
+	ck_assert_int_eq(steme_client_wait(c, req, &a), STEME_OK);
+	ck_assert_int_eq(a.err, STEME_OK);
+	ck_assert_uint_gt(a.len, 3600000);
+	pthread_join(closer, NULL);
+	steme_ctl_put(ctl);
 	steme_client_close(c);
 	steme_buf_fini(&b);
 }
@@ -534,7 +596,13 @@ suite(void)
 	tcase_add_test(t, watchers_that_vanish_leave_nothing_behind);
 	tcase_add_test(t, a_client_that_sends_no_more_still_gets_its_answers);
 	tcase_add_test(t, closing_answers_what_is_in_hand);
+	tcase_add_test(t, the_end_waits_as_long_as_less_is_left);
+	tcase_add_test(t, closing_lets_a_long_answer_be_read_to_its_end);
 	tcase_add_test(t, work_that_outlives_the_socket_is_no_harm);
+	suite_add_tcase(s, t);
+	t = tcase_create("only");
+	tcase_add_checked_fixture(t, up, down);
+	tcase_add_test(t, closing_answers_what_is_in_hand);
 	suite_add_tcase(s, t);
 	return s;
 }
