@@ -91,6 +91,7 @@ struct api {
 	bool sweeping;
 	_Atomic bool ending;		/* losing the daemon is no news */
 	_Atomic unsigned bulk_uploads;	/* under way: bulk.h */
+	_Atomic uint64_t spooled;	/* bytes of their results in files */
 	pthread_t sweeper;
 };
 

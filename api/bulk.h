@@ -15,6 +15,8 @@
 
 #define GROUP_LINES	512
 #define GROUPS_MAX	4		/* in flight; then the upload waits */
+#define GROUPS_KEPT	32		/* with those of refused lines, which are done but
+					   have to wait for their turn in the answer */
 
 /* One line's fate until the daemon answers: a local refusal, or the next result. */
 struct line {
@@ -52,6 +54,7 @@ struct bulk {
 	bool gone;			/* (mu) the request has ended */
 	struct group *first, *last;	/* in order of lines; first: oldest unspooled */
 	struct group *open;		/* being filled */
+	unsigned kept;			/* groups from first to last */
 	int local;			/* may this caller have lines signed here: 1
 					   not asked yet, else STEME_OK or why not */
 	struct steme_why local_why;

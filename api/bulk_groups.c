@@ -16,6 +16,7 @@
 #define GROUP_BYTES	(768 << 10)	/* below a frame */
 #define MEMORY_MAX	(1 << 20)	/* of results; then a file */
 #define SPOOL_MAX	(UINT64_C(1) << 30)	/* of that file: ten million lines */
+#define SPOOL_ALL	(2 * SPOOL_MAX)		/* of all such files: it is the store's disk */
 
 static void
 group_free(struct group *g)
@@ -29,6 +30,17 @@ group_free(struct group *g)
 	free(g);
 }
 
+/* The file of results goes, and its room is free; a response that has it closes it itself. */
+static void
+drop_spool(struct bulk *k)
+{
+	if (k->spool >= 0)
+		close(k->spool);
+	k->spool = -1;
+	atomic_fetch_sub(&k->api->spooled, k->spooled);
+	k->spooled = 0;
+}
+
 static void
 destroy(struct bulk *k)
 {
@@ -40,8 +52,7 @@ destroy(struct bulk *k)
 	}
 	if (k->gzip)
 		inflateEnd(&k->z);
-	if (k->spool >= 0)
-		close(k->spool);
+	drop_spool(k);
 	if (k->counted)
 		atomic_fetch_sub(&k->api->bulk_uploads, 1);
 	steme_buf_fini(&k->line);
@@ -163,6 +174,8 @@ open_spool(const char *dir)
 void
 api_bulk_spool(struct bulk *k)
 {
+	uint64_t all = 0;
+
 	if (k->spool < 0)
 		k->spool = open_spool(k->r->api->in.run);
 	if (steme_buf_err(&k->out) != STEME_OK)
@@ -178,11 +191,18 @@ api_bulk_spool(struct bulk *k)
 		}
 		off += (size_t)n;
 		k->spooled += (uint64_t)n;
+		all = atomic_fetch_add(&k->api->spooled, (uint64_t)n) + (uint64_t)n;
 	}
 	steme_buf_clear(&k->out);
 	if (k->spooled > SPOOL_MAX)
 		api_bulk_fail(k, 413, "too-large", "the results are over 1 GiB: send the lines "
 		    "in several requests; what is stored already answers `exists`");
+	else if (all > SPOOL_ALL)
+		api_bulk_fail(k, 503, "busy", "the results of all uploads under way are over "
+		    "2 GiB: some lines may be stored; send them again later, what is "
+		    "there already answers `exists`");
+	if (k->failed != 0)
+		drop_spool(k);
 }
 
 static void
@@ -208,6 +228,7 @@ api_bulk_collect(struct bulk *k)
 		spool_group(k, g);
 		spool_out(k);
 		k->first = g->next;
+		k->kept--;
 		if (k->last == g)
 			k->last = NULL;
 		group_free(g);
@@ -309,6 +330,7 @@ group_for(struct bulk *k, enum steme_msg type, size_t bytes)
 		k->last = g;
 		pthread_mutex_unlock(&k->mu);
 		k->open = g;
+		k->kept++;
 	}
 	if (type != 0)
 		k->open->type = type;

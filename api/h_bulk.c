@@ -211,7 +211,8 @@ api_bulk_upload(struct api_request *r, const char *data, size_t n)
 
 	if (k != NULL && k->failed == 0) {
 		api_bulk_collect(k);
-		if (sleeps(k, GROUPS_MAX - 1))
+		/* what is kept goes when nothing that came before is under way */
+		if (sleeps(k, k->kept > GROUPS_KEPT ? 0 : GROUPS_MAX - 1))
 			return 0;
 	}
 	if (k == NULL || k->failed != 0) {

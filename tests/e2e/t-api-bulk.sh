@@ -119,8 +119,24 @@ answers "and then others are taken" 200 -d "$one" "$B"
 rm "$D/api.toml"
 up || fail "up without the limit"
 
-# --- clients that go away
+# --- a line that waits for the daemon, and millions behind it that are refused at once
 pid=$(cut -d' ' -f1 "$D/run/stemedb-api.pid")
+daemon=$(cut -d' ' -f1 "$D/run/stemefs.pid")
+anon () { awk '/^RssAnon/ { print $2 }' "/proc/$pid/status"; }
+{ echo '{"concept_path":"flood/a","predicate":"p","object":1}'; head -c 3000000 /dev/zero | tr '\0' '\n'; } | gzip >"$T/flood.gz"
+before=$(anon)
+kill -STOP "$daemon"
+curl -sS -m 120 -o "$T/flood" -H 'Content-Encoding: gzip' --data-binary @"$T/flood.gz" "$B" &
+for i in $(seq 30); do	# until it is held, or has taken what it should not
+	[ "$(anon)" -gt $((before + 65536)) ] && break
+	sleep 0.1
+done
+ok "they wait outside: $(($(anon) - before)) KiB more" test "$(anon)" -le $((before + 65536))
+kill -CONT "$daemon"
+wait $!
+is "and each has its line, the first its claim" '3000001 1' bash -c "echo \$(wc -l <'$T/flood') \$(head -n 1 '$T/flood' | grep -c created)"
+
+# --- clients that go away
 python3 - "$P" <<'EOP'
 import socket, struct, sys, json
 for round in range(40):
