@@ -313,6 +313,9 @@ check_socket(struct doctor *d)
 	if (version[0] != '\0' && strcmp(version, "ok") != 0)
 		say(d, BAD, "writes", "steme status has the reason", "writes are "
 		    "stopped (%s)", version);
+	if (jv_true(jv_at(jv_root(b.data, b.len), "writes.drained")))
+		say(d, LOW, "writes", "POST /v1/admin/node/undrain when it shall take "
+		    "writes again", "the node is drained: it takes none");
 	if (jv_uint(jv_at(jv_root(b.data, b.len), "index.lost_segment_records")) > 0)
 		say(d, LOW, "log", "put the segments back from a backup, then steme "
 		    "rebuild", "segments are gone whose records only the index has");

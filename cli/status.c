@@ -6,6 +6,7 @@
 #include "cli/jv.h"
 #include "cli/mounts.h"
 #include "cli/out.h"
+#include "core/util.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -113,6 +114,27 @@ num(struct steme_str d, const char *path)
 	return (unsigned long long)jv_uint(jv_at(d, path));
 }
 
+/* Why a write may be refused just now. */
+static void
+print_writes(struct steme_str writes)
+{
+	static const char *const caps[] = { "max_writes_per_sec",
+	    "max_assertions_per_sec" };
+	char state[64], reason[300];
+
+	jv_copy(state, sizeof(state), jv_get(writes, "state"));
+	if (strcmp(state, "ok") != 0)
+		line("writes", "stopped (%s): %s", state, jv_copy(reason,
+		    sizeof(reason), jv_get(writes, "reason")));
+	if (jv_true(jv_get(writes, "drained")))
+		line("writes", "refused: the node is drained, until POST "
+		    "/v1/admin/node/undrain");
+	for (size_t i = 0; i < STEME_NELEM(caps); i++)
+		if (!jv_none(jv_get(writes, caps[i])))
+			line("cap", "%s = %llu (GET /v1/admin/rate-limit)", caps[i],
+			    num(writes, caps[i]));
+}
+
 static void
 print_daemon(const struct state *s)
 {
@@ -135,13 +157,7 @@ print_daemon(const struct state *s)
 	if (num(d, "index.lost_segment_records") > 0)
 		line("warning", "%llu records are in the index only: their segments "
 		    "are gone", num(d, "index.lost_segment_records"));
-	jv_copy(a, sizeof(a), jv_at(d, "writes.state"));
-	if (strcmp(a, "ok") != 0) {
-		char reason[300];
-
-		line("writes", "stopped (%s): %s", a, jv_copy(reason,
-		    sizeof(reason), jv_at(d, "writes.reason")));
-	}
+	print_writes(jv_get(d, "writes"));
 }
 
 int

@@ -27,7 +27,8 @@ like "with Retry-After" '^Retry-After: [0-9]' tr -d '\r' <"$T/head"
 is "the problem has a type" urn:stemedb:problem:rate-limited jq -r .type "$T/body"
 like "the mount: EAGAIN" 'Resource temporarily unavailable' by_mount x
 is "another setting passes" created set_ _steme/breakers/x tripped '"abuse"'
-like "the status has the cap" '"max_writes_per_sec":1[,}]' "$STEME" status --json
+like "status tells the cap" '^cap +max_writes_per_sec = 1 ' "$STEME" status
+like "also as JSON" '"max_writes_per_sec":1[,}]' "$STEME" status --json
 
 # an import waits
 set_ _steme/limits max_writes_per_sec 400 >/dev/null
@@ -52,6 +53,8 @@ set_ _steme/limits max_assertions_per_sec 50 >/dev/null
 # drain
 is "drain" created set_ "_steme/nodes/$node" drained true
 like "the command says so" 'node is draining' say gate/a 4
+like "and so does status" '^writes +refused: the node is drained' "$STEME" status
+like "and doctor" 'the node is drained' "$STEME" doctor
 is "HTTP: 503" 503 http
 is "readyz: 503" 503 curl -s -o "$T/body" -w '%{http_code}' "http://127.0.0.1:$P/readyz"
 is "and why" urn:stemedb:problem:draining jq -r .type "$T/body"
