@@ -25,5 +25,14 @@ for cmd in $("$steme" help --names); do
 	done
 	result "steme(1) has $cmd with its options" "$missing"
 done
+# the daemons: every option of their usage
+for prog in stemefs stemedb-api; do
+	missing=
+	page=$(sed 's/\\-/-/g' "$top/doc/man/$prog.8")
+	for opt in $("${STEME_BUILD:-.}/$prog" --help | grep -oE -- '--[a-z-]+' | sort -u); do
+		grep -q "Fl -${opt#--}\b" <<<"$page" || missing+=" $opt"
+	done
+	result "$prog(8) has its options" "$missing"
+done
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ] && [ "$passed" -gt 20 ]
