@@ -78,27 +78,6 @@ bad=$(grep -nE '\b(double|float)\b' core/lens*.c core/lens.h core/world*.[ch] co
     core/object*.[ch] core/number.[ch] 2>/dev/null | grep -vE ':[[:space:]]*(/?\*|//)|/\*.*(double|float)' || :)
 check "no floating point in lenses, worlds and objects" "$bad"
 
-# The names that doc/architecture.md has for the files of a folder.
-named () {	# shellcheck disable=SC2016
-	awk -v at="| in \`$1/\`" 'index($0, "| in `") == 1 { on = index($0, at) == 1 } !/^\|/ { on = 0 } on' \
-	    doc/architecture.md | cut -d'|' -f2 | grep -o '`[^`/]*`' | tr -d '`'
-}
-bad=
-for d in core fs api cli; do
-	mapfile -t names < <(named $d)
-	for f in "$d"/*.[ch] "$d"/*.cc; do
-		f=${f#"$d"/} found=
-		for n in "${names[@]}"; do
-			# shellcheck disable=SC2254
-			case $f in
-			($n|$n.c|$n.h|$n.cc) found=1 ;;
-			esac
-		done
-		[ -n "$found" ] || [ "$f" = '*.cc' ] || bad+="$d/$f"$'\n'
-	done
-done
-check "doc/architecture.md has a place for every file" "$bad"
-
 linked () {	# libraries a program needs
 	local p=$build/$1
 	[ -x "$build/.libs/$1" ] && p=$build/.libs/$1
