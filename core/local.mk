@@ -128,6 +128,6 @@ libsteme_store_a_SOURCES += %D%/render_json.c %D%/render_query.c
 libsteme_store_a_SOURCES += %D%/render_cursor.c %D%/render_history.c
 libsteme_store_a_SOURCES += %D%/render_diff.c %D%/render_object.c
 libsteme_store_a_SOURCES += %D%/render_browse.c %D%/render_near.c
-libsteme_store_a_SOURCES += %D%/render_counted.c %D%/render_sources.c
+libsteme_store_a_SOURCES += %D%/render_page.c %D%/render_sources.c
 libsteme_store_a_SOURCES += %D%/render_agents.c %D%/render_origin.c
 

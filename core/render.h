@@ -71,8 +71,6 @@ int steme_render_history(struct steme_render *r, uint32_t limit, struct steme_bu
 
 int steme_render_diff(struct steme_store *s, const struct steme_query *a,
     const struct steme_query *b, struct steme_buf *out, struct steme_why *why);
-/* limit 0 becomes the default; STEME_EINVAL over the greatest. */
-int steme_render_limit(uint32_t *limit, struct steme_why *why);
 /* The record of id and its parsed object; *backing is the caller's to free. */
 int steme_render_load(struct steme_store *s, const struct steme_id *id,
     struct steme_record *r, struct steme_object *o, uint8_t **backing,
@@ -94,6 +92,28 @@ void steme_item_history(struct steme_buf *b, const struct steme_cand *c,
     int32_t conflict, uint32_t candidates);
 /* Is there anything to show?  (skeptic has no winner, but shares.) */
 bool steme_result_shows(enum steme_lens lens, const struct steme_result *res);
+
+/* ---- a page of a list (render_page.c): {..., KEY: [ items ], "next_cursor"} ---- */
+
+struct steme_page {
+	struct steme_jo body;
+	struct steme_jo items;
+	uint32_t limit, n;
+	bool more;			/* there is more than fits */
+};
+/* limit 0 becomes the default; STEME_EINVAL over the greatest. */
+int steme_render_limit(uint32_t *limit, struct steme_why *why);
+/* The same, and opens the body; members before the list go into p->body now. */
+int steme_page_begin(struct steme_page *p, uint32_t limit, struct steme_buf *b,
+    struct steme_why *why);
+void steme_page_list(struct steme_page *p, const char *key);
+/* True: there is no room for the item at hand, which is the first of the next page. */
+bool steme_page_is_full(struct steme_page *p);
+/* Before each item, which then is written into the buffer; or an object, to be ended. */
+void steme_page_next(struct steme_page *p);
+void steme_page_item(struct steme_page *p, struct steme_jo *j);
+/* cursor: where the next page begins, if there is one. */
+int steme_page_end(struct steme_page *p, struct steme_str cursor);
 
 /* ---- where a page ends (render_cursor.c) ---- */
 

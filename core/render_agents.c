@@ -5,15 +5,13 @@
 
 #include <stdio.h>
 
-struct page {
+struct agents {
+	struct steme_page page;
 	struct steme_store *s;
 	const struct steme_world *world;
 	steme_agent_name *name;
 	void *arg;
-	struct steme_jo items;
-	uint32_t limit, n;
 	struct steme_id last;
-	bool more;
 };
 
 struct sums {
@@ -50,7 +48,7 @@ put_trust(struct steme_jo *j, uint32_t trust)
 static int
 put_agent(void *arg, const struct steme_id *agent)
 {
-	struct page *p = arg;
+	struct agents *p = arg;
 	struct sums c = { 0, 0 };
 	struct steme_jo j;
 	const char *name;
@@ -60,12 +58,9 @@ put_agent(void *arg, const struct steme_id *agent)
 	err = steme_store_by_agent(p->s, agent, 0, add_up, &c);
 	if (err != STEME_OK || c.all == 0)	/* none is visible yet */
 		return err;
-	if (p->n == p->limit) {
-		p->more = true;
+	if (steme_page_is_full(&p->page))
 		return 1;
-	}
-	steme_ja_next(&p->items);
-	steme_jo_begin(&j, p->items.b);
+	steme_page_item(&p->page, &j);
 	steme_jo_id(&j, "agent_id", agent);
 	steme_jo_uint(&j, "assertions", c.assertions);
 	name = p->name == NULL ? NULL : p->name(p->arg, agent);
@@ -79,42 +74,32 @@ put_agent(void *arg, const struct steme_id *agent)
 		steme_jo_null(&j, "revoked_since");
 	steme_jo_end(&j);
 	p->last = *agent;
-	p->n++;
-	return steme_buf_err(p->items.b);
+	return steme_buf_err(j.b);
 }
 
 int
 steme_json_agents(struct steme_store *s, steme_agent_name *name, void *arg,
     struct steme_str after, uint32_t limit, struct steme_buf *b, struct steme_why *why)
 {
-	struct page p = { .s = s, .name = name, .arg = arg };
+	struct agents p = { .s = s, .name = name, .arg = arg };
+	char last[STEME_ID_HEX + 1];
 	struct steme_bounds now;
 	struct steme_id from;
-	struct steme_jo j;
 	int err;
 
-	if ((err = steme_render_limit(&limit, why)) != STEME_OK)
+	if ((err = steme_page_begin(&p.page, limit, b, why)) != STEME_OK)
 		return err;
-	p.limit = limit;
 	if (after.n > 0 && steme_id_parse(&from, after.p, after.n) != STEME_OK)
 		return steme_fail(why, STEME_EINVAL, "cursor: '%.*s' is none that was "
 		    "given out here", (int)(after.n < 80 ? after.n : 80), after.p);
 	steme_bounds_init(&now);
 	if ((p.world = steme_store_world(s, &now)) == NULL)
 		return STEME_ENOMEM;
-	steme_jo_begin(&j, b);
-	steme_jo_key(&j, "agents");
-	steme_ja_begin(&p.items, b);
+	steme_page_list(&p.page, "agents");
 	err = steme_store_agents(s, after.n > 0 ? &from : NULL, put_agent, &p);
 	steme_world_put(p.world);
 	if (err < 0)
 		return err;
-	steme_ja_end(&p.items);
-	if (p.more)
-		steme_jo_id(&j, "next_cursor", &p.last);
-	else
-		steme_jo_null(&j, "next_cursor");
-	steme_jo_end(&j);
-	steme_buf_putc(b, '\n');
-	return steme_buf_err(b);
+	steme_id_hex(last, &p.last);
+	return steme_page_end(&p.page, steme_str_from(last));
 }

@@ -25,20 +25,18 @@ count_one(void *arg, uint64_t lsn, bool is_assertion)
 
 /* ---- the list ---- */
 
-struct page {
+struct sources {
+	struct steme_page page;
 	struct steme_store *s;
 	const struct steme_world *world;
-	struct steme_jo items;
-	uint32_t limit, n;
 	char last[STEME_SOURCE_MAX];
 	size_t last_n;
-	bool more;
 };
 
 static int
 put_source(void *arg, struct steme_str source)
 {
-	struct page *p = arg;
+	struct sources *p = arg;
 	struct steme_jo j;
 	uint64_t n = 0;
 	int err;
@@ -46,55 +44,40 @@ put_source(void *arg, struct steme_str source)
 	err = steme_store_by_source(p->s, source, 0, count_one, &n);
 	if (err != STEME_OK || n == 0)		/* none is visible yet */
 		return err;
-	if (p->n == p->limit) {
-		p->more = true;
+	if (steme_page_is_full(&p->page))
 		return 1;
-	}
-	steme_ja_next(&p->items);
-	steme_jo_begin(&j, p->items.b);
+	steme_page_item(&p->page, &j);
 	steme_jo_str(&j, "source", source);
 	steme_jo_uint(&j, "assertions", n);
 	steme_jo_cstr(&j, "state", state_of(p->world, source));
 	steme_jo_end(&j);
 	memcpy(p->last, source.p, source.n);
 	p->last_n = source.n;
-	p->n++;
-	return steme_buf_err(p->items.b);
+	return steme_buf_err(j.b);
 }
 
 int
 steme_json_sources(struct steme_store *s, struct steme_str prefix,
     struct steme_str after, uint32_t limit, struct steme_buf *b, struct steme_why *why)
 {
-	struct page p = { .s = s };
+	struct sources p = { .s = s };
 	struct steme_bounds now;
-	struct steme_jo j;
 	int err;
 
-	if ((err = steme_render_limit(&limit, why)) != STEME_OK)
+	if ((err = steme_page_begin(&p.page, limit, b, why)) != STEME_OK)
 		return err;
-	p.limit = limit;
 	if (prefix.n > STEME_SOURCE_MAX || after.n > STEME_SOURCE_MAX)
 		return steme_fail(why, STEME_EINVAL, "a source has at most %d bytes",
 		    STEME_SOURCE_MAX);
 	steme_bounds_init(&now);
 	if ((p.world = steme_store_world(s, &now)) == NULL)
 		return STEME_ENOMEM;
-	steme_jo_begin(&j, b);
-	steme_jo_key(&j, "sources");
-	steme_ja_begin(&p.items, b);
+	steme_page_list(&p.page, "sources");
 	err = steme_store_sources(s, prefix, after, put_source, &p);
 	steme_world_put(p.world);
 	if (err < 0)
 		return err;
-	steme_ja_end(&p.items);
-	if (p.more)
-		steme_jo_str(&j, "next_cursor", (struct steme_str){ p.last, p.last_n });
-	else
-		steme_jo_null(&j, "next_cursor");
-	steme_jo_end(&j);
-	steme_buf_putc(b, '\n');
-	return steme_buf_err(b);
+	return steme_page_end(&p.page, (struct steme_str){ p.last, p.last_n });
 }
 
 /* ---- impact ---- */
