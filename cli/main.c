@@ -6,6 +6,7 @@
 #include "config.h"
 #include "cli/cli.h"
 #include "cli/out.h"
+#include "core/spelling.h"
 #include "core/log.h"
 #include "core/wire.h"
 
@@ -130,7 +131,8 @@ cli_nearest(const char *name)
 	unsigned d, least = 3;
 
 	for (const struct cli_cmd *m = cli_cmds; m->name != NULL; m++) {
-		d = out_distance(name, m->name);
+		d = steme_spelling_distance(steme_str_from(name),
+		    steme_str_from(m->name), least);
 		/* of a short word not everything may be wrong */
 		if (d < least && d < strlen(m->name)) {
 			least = d;

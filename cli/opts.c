@@ -7,6 +7,7 @@
 #include "config.h"
 #include "cli/cli.h"
 #include "cli/out.h"
+#include "core/spelling.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -57,7 +58,8 @@ unknown(struct parse *p, const struct cli_opt *more, const char *word, size_t n)
 		for (const struct cli_opt *o = tables[i];
 		    o != NULL && o->name != NULL; o++)
 			if (o->help != NULL &&
-			    (d = out_distance(name, o->name)) < least) {
+			    (d = steme_spelling_distance(steme_str_from(name),
+			    steme_str_from(o->name), least)) < least) {
 				least = d;
 				best = o->name;
 			}

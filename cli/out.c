@@ -13,35 +13,7 @@
 #include <string.h>
 #include <wchar.h>
 
-#define WORD_MAX	31
 #define NARROW_MIN	12
-
-unsigned
-out_distance(const char *a, const char *b)
-{
-	unsigned rows[3][WORD_MAX + 2], *row, *up, *up2;
-	size_t na = strlen(a), nb = strlen(b);
-
-	if (na > WORD_MAX || nb > WORD_MAX)
-		return WORD_MAX;
-	for (size_t k = 0; k <= nb; k++)
-		rows[0][k] = (unsigned)k;
-	for (size_t i = 1; i <= na; i++) {
-		row = rows[i % 3];
-		up = rows[(i + 2) % 3];
-		up2 = rows[(i + 1) % 3];
-		row[0] = (unsigned)i;
-		for (size_t k = 1; k <= nb; k++) {
-			row[k] = up[k - 1] + (a[i - 1] != b[k - 1]);
-			row[k] = STEME_MIN(row[k], up[k] + 1);
-			row[k] = STEME_MIN(row[k], row[k - 1] + 1);
-			if (i > 1 && k > 1 && a[i - 1] == b[k - 2] &&
-			    a[i - 2] == b[k - 1])
-				row[k] = STEME_MIN(row[k], up2[k - 2] + 1);
-		}
-	}
-	return rows[na % 3][nb];
-}
 
 /*
  * The code point at s[*i], and *i moves behind it; what is no UTF-8 is one byte, and

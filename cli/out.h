@@ -15,9 +15,6 @@
 #include <stdint.h>
 #include <stdio.h>
 
-/* Insertions, deletions, changes and swaps from a to b, of up to 31 bytes each. */
-unsigned out_distance(const char *a, const char *b);
-
 /* One complaint on stderr: "steme: text", or {"error",...} with json. */
 void out_error(bool json, const char *name, int status, const char *text);
 
