@@ -311,8 +311,8 @@ take_file(struct import *m, const char *name)
 	int r;
 
 	if ((r = lines_open(&in, name, &m->c->why)) != STEME_OK) {
-		cli_fail(m->c, r);
 		m->status = EX_NOINPUT;
+		out_error(m->c->json, steme_errname(r), m->status, m->c->why.text);
 		return false;
 	}
 	m->format = m->format_name == NULL ? FORMAT_GUESS :

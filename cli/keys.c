@@ -118,22 +118,28 @@ list_names(const char *dir, size_t *n)
 	return list;
 }
 
+struct rows {
+	struct out_table t;
+	size_t n;
+};
+
 static void
-add_row(struct cli *c, struct out_table *t, const char *name,
+add_row(struct cli *c, struct rows *r, const char *name,
     const struct steme_id *agent, const struct steme_profile *p)
 {
 	char hex[STEME_ID_HEX + 1], conf[8];
 	struct steme_buf b = { 0 };
 
+	r->n++;
 	steme_id_hex(hex, agent);
 	steme_dec4_format(conf, p->confidence);
 	if (!c->json) {
-		out_cell(t, steme_str_from(name));
-		out_cell(t, steme_str_from(hex));
-		out_cell(t, steme_str_from(p->class_ == STEME_CLASS_NONE ? "-" :
+		out_cell(&r->t, steme_str_from(name));
+		out_cell(&r->t, steme_str_from(hex));
+		out_cell(&r->t, steme_str_from(p->class_ == STEME_CLASS_NONE ? "-" :
 		    steme_class_name(p->class_)));
-		out_cell(t, steme_str_from(conf));
-		out_cell(t, steme_str_from(p->source));
+		out_cell(&r->t, steme_str_from(conf));
+		out_cell(&r->t, steme_str_from(p->source));
 		return;
 	}
 	steme_buf_puts(&b, "{\"name\":");
@@ -154,7 +160,7 @@ add_row(struct cli *c, struct out_table *t, const char *name,
 }
 
 static int
-list_ring(struct cli *c, struct out_table *t)
+list_ring(struct cli *c, struct rows *r)
 {
 	struct steme_keyring *ring;
 	struct steme_profile p;
@@ -169,7 +175,7 @@ list_ring(struct cli *c, struct out_table *t)
 	for (size_t i = 0; i < n; i++) {
 		err = steme_keyring_get(ring, names[i], false, &k, &p, &c->why);
 		if (err == STEME_OK)
-			add_row(c, t, names[i], &k.agent, &p);
+			add_row(c, r, names[i], &k.agent, &p);
 		else
 			status = cli_fail(c, err);
 		steme_key_wipe(&k);
@@ -187,7 +193,7 @@ cmd_keys(struct cli *c, int argc, char **argv)
 	    "SOURCE" };
 	char path[PATH_MAX];
 	struct steme_profile p;
-	struct out_table t;
+	struct rows r = { .n = 0 };
 	struct steme_key k;
 	int status;
 
@@ -195,27 +201,27 @@ cmd_keys(struct cli *c, int argc, char **argv)
 		return status;
 	if (steme_sign_init() != STEME_OK)
 		return cli_failf(c, STEME_EIO, "libsodium cannot be initialised");
-	out_table_init(&t, heads, 5);
+	out_table_init(&r.t, heads, 5);
 	steme_profile_default(&p);
 	if (signer_default_path(path) &&
 	    steme_key_load(&k, path, NULL) == STEME_OK) {
-		add_row(c, &t, "(yours)", &k.agent, &p);
+		add_row(c, &r, "(yours)", &k.agent, &p);
 		steme_key_wipe(&k);
 	}
 	if (access(c->in.keys, R_OK | X_OK) == 0)
-		status = list_ring(c, &t);
+		status = list_ring(c, &r);
 	else if (errno == ENOENT)
 		status = EX_OK;
 	else
 		status = cli_failf(c, STEME_EPERM, "the keys in %s cannot be read: "
 		    "%s (only the daemon's user and root may)", c->in.keys,
 		    strerror(errno));
-	if (t.ncells == 0 && status == EX_OK) {
+	if (r.n == 0 && status == EX_OK) {
 		cli_note(c, "no keys yet: steme keygen makes yours, steme up the "
 		    "operator's");
 		status = CLI_NO;
 	}
-	out_table_print(&t, stdout, c->width, c->color);
-	out_table_fini(&t);
+	out_table_print(&r.t, stdout, c->width, c->color);
+	out_table_fini(&r.t);
 	return status;
 }

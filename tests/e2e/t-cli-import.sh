@@ -76,6 +76,7 @@ like "a CR is named" ':3: .*CR' cat "$T/err"
 is "escapes" "$(printf 'one\ttwo\\')" sh -c "'$STEME' query tsv/a name --json | jq -r '.results[0].object.value'"
 is "columns" '0.5 community https://example.org 2026-02-03T00:00:00.000000Z' \
     sh -c "'$STEME' query tsv/a name --json | jq -r '.results[0] | \"\(.confidence) \(.source_class) \(.source) \(.time)\"'"
+like "a file that is not there is told with the status that follows" '"exit":66' "$STEME" import --json "$T/none"
 printf 'no JSON\n' >"$T/x.ndjson"
 like "a file called .ndjson is not taken for TSV" 'x.ndjson:1: .*JSON' "$STEME" import "$T/x.ndjson"
 is "a word that is true" boolean sh -c "'$STEME' query tsv/b ok --json | jq -r '.results[0].object.type'"

@@ -17,6 +17,8 @@ is "keygen prints 64 hex digits" 64 sh -c "tr -d '\n' <'$T/agent' | wc -c"
 is "keygen overwrites nothing" 73 rc "$STEME" keygen
 is "the key is the owner's alone" 600 stat -c %a "$HOME/.config/steme/key.pem"
 ok "openssl reads the key" openssl pkey -in "$HOME/.config/steme/key.pem" -noout
+is "keys, as JSON too, is an answer" 0 rc "$STEME" keys --json
+like "and has the key" "$agent" "$STEME" keys --json
 ok "a second key" "$STEME" keygen --key "$T/k2/key.pem"
 
 # claims
