@@ -93,7 +93,8 @@ check_lens_memory_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc -Wl,--wrap=calloc \
 TEST_TOOLS += lens_eval
 lens_eval_SOURCES = %D%/lens_eval.c
 SCRIPT_TESTS += %D%/lens_reference.sh %D%/lens_integers.sh
-EXTRA_DIST += %D%/lens_reference.py %D%/vectors/lenses.json
+EXTRA_DIST += %D%/lens_reference.py %D%/lens_rules.py
+EXTRA_DIST += %D%/lens_cases.py %D%/vectors/lenses.json
 
 # --- store
 UNIT_TESTS += check_store check_store_read check_store_reopen check_browse
