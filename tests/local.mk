@@ -8,7 +8,8 @@ LDADD = libsteme_test.a $(STORE_LIBS) $(CHECK_LIBS)
 
 # What several tests share.
 check_LIBRARIES = libsteme_test.a
-libsteme_test_a_SOURCES = %D%/runner.h %D%/faultio.c %D%/faultio.h
+libsteme_test_a_SOURCES = %D%/runner.h %D%/faultio.c %D%/faultio_disk.c
+libsteme_test_a_SOURCES += %D%/faultio.h %D%/faultio_impl.h
 libsteme_test_a_SOURCES += %D%/lens_case.c %D%/lens_case.h %D%/index_kinds.h
 libsteme_test_a_SOURCES += %D%/wal_util.h %D%/store_util.h %D%/store_fixture.h %D%/lossy.h %D%/view_fixture.h
 libsteme_test_a_SOURCES += %D%/view_util.h
