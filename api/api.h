@@ -175,6 +175,8 @@ void api_reply(struct api_request *r, unsigned status, const char *type,
 /* The same, taking b's bytes over. */
 void api_reply_buf(struct api_request *r, unsigned status, const char *type,
     struct steme_buf *b);
+/* After api_ask(): the daemon's answer, which is JSON, as it came; or its error. */
+void api_reply_answer(struct api_request *r);
 /* RFC 9457 problem+json; title from the status, detail says what to do. */
 void api_problem(struct api_request *r, unsigned status, const char *kind,
     const char *fmt, ...) __attribute__((format(printf, 4, 5)));
@@ -220,6 +222,9 @@ bool api_etag_matches(const struct api_request *r, const char *etag);
  */
 void api_ask(struct api_request *r, enum steme_msg type, const void *payload,
     size_t len, void (*then)(struct api_request *r));
+/* The same with what was encoded into b, which is freed; its failure is given to then(). */
+void api_ask_buf(struct api_request *r, enum steme_msg type, struct steme_buf *b,
+    void (*then)(struct api_request *r));
 /*
  * Suspends r until api_wake(): for handlers with several questions under way.  After
  * it r->then is called, if r->ready; else upload goes on.  False: the sidecar is ending,

@@ -323,17 +323,8 @@ api_index_status(struct api_request *r)
 	api_ask(r, STEME_MSG_INDEX, NULL, 0, reply_index);
 }
 
-static void
-reply_as_it_is(struct api_request *r)
-{
-	if (r->err != STEME_OK)
-		api_problem_err(r, r->err, r->why);
-	else
-		api_reply_buf(r, 200, API_JSON, &r->answer);
-}
-
 void
 api_storage_stats(struct api_request *r)
 {
-	api_ask(r, STEME_MSG_STORAGE, NULL, 0, reply_as_it_is);
+	api_ask(r, STEME_MSG_STORAGE, NULL, 0, api_reply_answer);
 }

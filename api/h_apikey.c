@@ -236,8 +236,7 @@ api_keys_add(struct api_request *r)
 	m.key = steme_str_from(signer);
 	m.source = STEME_LIT("");
 	steme_msg_put_profile(&b, &m);
-	api_ask(r, STEME_MSG_PROFILE, b.data, b.len, on_agent);
-	steme_buf_fini(&b);
+	api_ask_buf(r, STEME_MSG_PROFILE, &b, on_agent);
 }
 
 /* ---- changing, removing ---- */

@@ -83,7 +83,7 @@ take_one(struct api_request *r, enum steme_kind kind)
 		steme_msg_put_puts(&b, 1);
 		steme_msg_put_item(&b, (struct steme_str){
 		    (const char *)c.bytes.data, c.bytes.len }, &c.sig);
-		api_ask(r, STEME_MSG_PUT, b.data, b.len, reply_result);
+		api_ask_buf(r, STEME_MSG_PUT, &b, reply_result);
 	} else if ((err = api_signer(r, &signer, &why)) != STEME_OK) {
 		api_problem_err(r, err, why.text);
 	} else if (!api_guard_caller(r)) {
@@ -91,10 +91,9 @@ take_one(struct api_request *r, enum steme_kind kind)
 	} else {
 		api_put_assert(&b, &signer, kind, 1);
 		steme_wr_bytes(&b, 4, json, r->body.len);
-		api_ask(r, STEME_MSG_ASSERT, b.data, b.len, reply_result);
+		api_ask_buf(r, STEME_MSG_ASSERT, &b, reply_result);
 	}
 	steme_claim_fini(&c);
-	steme_buf_fini(&b);
 }
 
 void

@@ -10,26 +10,15 @@
 
 #include <string.h>
 
-static void
-reply_json(struct api_request *r)
-{
-	if (r->err != STEME_OK)
-		api_problem_err(r, r->err, r->why);
-	else
-		api_reply_buf(r, 200, API_JSON, &r->answer);
-}
-
 /* Sends what was encoded, or tells what was wrong with it. */
 static void
 ask(struct api_request *r, enum steme_msg type, struct steme_buf *b, int err,
     const struct steme_why *why, void (*then)(struct api_request *r))
 {
-	if (err == STEME_OK)
-		err = steme_buf_err(b);
 	if (err != STEME_OK)
 		api_problem_err(r, err, why->text);
 	else
-		api_ask(r, type, b->data, b->len, then);
+		api_ask_buf(r, type, b, then);
 	steme_buf_fini(b);
 }
 
@@ -68,7 +57,7 @@ api_concepts(struct api_request *r)
 	if (err == STEME_OK)
 		steme_msg_put_list(&b, &m);
 	ask(r, prefix ? STEME_MSG_CONCEPTS : STEME_MSG_CHILDREN, &b, err, &why,
-	    reply_json);
+	    api_reply_answer);
 }
 
 void
@@ -85,7 +74,7 @@ api_agents(struct api_request *r)
 	m.after = a[1].value;
 	if (err == STEME_OK)
 		steme_msg_put_list(&b, &m);
-	ask(r, STEME_MSG_AGENTS, &b, err, &why, reply_json);
+	ask(r, STEME_MSG_AGENTS, &b, err, &why, api_reply_answer);
 }
 
 void
@@ -108,7 +97,7 @@ api_sources(struct api_request *r)
 		    STEME_SOURCE_MAX);
 	if (err == STEME_OK)
 		steme_msg_put_list(&b, &m);
-	ask(r, STEME_MSG_SOURCES, &b, err, &why, reply_json);
+	ask(r, STEME_MSG_SOURCES, &b, err, &why, api_reply_answer);
 }
 
 void
@@ -132,7 +121,7 @@ api_impact(struct api_request *r)
 	m.source = a[0].value;
 	if (err == STEME_OK)
 		steme_msg_put_impact(&b, &m);
-	ask(r, STEME_MSG_IMPACT, &b, err, &why, reply_json);
+	ask(r, STEME_MSG_IMPACT, &b, err, &why, api_reply_answer);
 }
 
 /* ---- one object ---- */
@@ -220,5 +209,5 @@ api_diff(struct api_request *r)
 		    steme_str_from(steme_lens_name(q1.lens)));
 		steme_msg_put_diff(&b, &q1, &q2);
 	}
-	ask(r, STEME_MSG_DIFF, &b, err, &why, reply_json);
+	ask(r, STEME_MSG_DIFF, &b, err, &why, api_reply_answer);
 }

@@ -166,15 +166,6 @@ body_params(struct params *p)
 	}
 }
 
-static void
-reply_json(struct api_request *r)
-{
-	if (r->err != STEME_OK)
-		api_problem_err(r, r->err, r->why);
-	else
-		api_reply_buf(r, 200, API_JSON, &r->answer);
-}
-
 /* Takes the stamp that a kept answer needs, before the daemon is asked. */
 static void
 stamp(struct api_request *r, const struct steme_query *q)
@@ -240,11 +231,7 @@ ask_query(struct api_request *r, enum steme_msg type, int lens)
 	    steme_str_from(steme_lens_name(q.lens)));
 	stamp(r, &q);
 	steme_msg_put_query(&b, &q);
-	if (steme_buf_err(&b) == STEME_OK)
-		api_ask(r, type, b.data, b.len, reply_json);
-	else
-		api_problem_err(r, steme_buf_err(&b), "");
-	steme_buf_fini(&b);
+	api_ask_buf(r, type, &b, api_reply_answer);
 }
 
 void
@@ -342,6 +329,5 @@ api_object(struct api_request *r)
 		return;
 	}
 	steme_msg_put_object(&b, parts[i].want, &id);
-	api_ask(r, STEME_MSG_OBJECT, b.data, b.len, reply_object);
-	steme_buf_fini(&b);
+	api_ask_buf(r, STEME_MSG_OBJECT, &b, reply_object);
 }

@@ -319,3 +319,12 @@ api_problem_err(struct api_request *r, int err, const char *why)
 	api_problem(r, api_status_of(err), api_kind_of(err), "%s",
 	    why != NULL && why[0] != '\0' ? why : steme_strerror(err));
 }
+
+void
+api_reply_answer(struct api_request *r)
+{
+	if (r->err != STEME_OK)
+		api_problem_err(r, r->err, r->why);
+	else
+		api_reply_buf(r, 200, API_JSON, &r->answer);
+}

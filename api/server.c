@@ -127,6 +127,22 @@ api_ask(struct api_request *r, enum steme_msg type, const void *payload,
 	api_wake(r);
 }
 
+void
+api_ask_buf(struct api_request *r, enum steme_msg type, struct steme_buf *b,
+    void (*then)(struct api_request *r))
+{
+	int err = steme_buf_err(b);
+
+	if (err == STEME_OK) {
+		api_ask(r, type, b->data, b->len, then);
+	} else {
+		r->err = err;
+		r->why[0] = '\0';
+		then(r);
+	}
+	steme_buf_fini(b);
+}
+
 /* ---- requests ---- */
 
 void

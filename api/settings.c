@@ -577,6 +577,5 @@ api_set(struct api_request *r, struct steme_str concept,
 
 	r->after_set = then;
 	steme_msg_put_set(&b, &m);
-	api_ask(r, STEME_MSG_SET, b.data, b.len, after_set);
-	steme_buf_fini(&b);
+	api_ask_buf(r, STEME_MSG_SET, &b, after_set);
 }
