@@ -1,93 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* lens_case.c - see lens_case.h. */
 #include "config.h"
-#include "tests/lens_case.h"
+#include "tests/lens_case_impl.h"
 
-#include "core/clock.h"
-#include "core/lens.h"
-#include "core/timefmt.h"
 #include "core/util.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-#define MAX_NAMES	4096
-
-struct item {
-	struct steme_record r;
-	struct steme_object o;
-};
-
-struct run {
-	struct item *items;
-	size_t n;
-	char (*names)[STEME_ID_HEX + 1];	/* "@name" spelled out */
-	size_t nnames;
-	uint64_t random;
-	struct steme_lens_ctx ctx;
-	struct steme_globals *g;
-	struct steme_cand *c;
-	size_t nc, counting;
-};
-
-static void
-die(const char *what, const char *where)
-{
-	fprintf(stderr, "malformed case: %s: %s\n", what, where);
-	abort();
-}
-
-static struct json_object *
-get(struct json_object *o, const char *name)
-{
-	struct json_object *v = NULL;
-
-	if (o != NULL)
-		json_object_object_get_ex(o, name, &v);
-	return v;
-}
-
-static const char *
-text(struct json_object *o, const char *name)
-{
-	struct json_object *v = get(o, name);
-
-	return v == NULL ? NULL : json_object_get_string(v);
-}
-
-static struct steme_str
-str(struct json_object *o, const char *name)
-{
-	struct json_object *v = get(o, name);
-
-	if (v == NULL)
-		return (struct steme_str){0};
-	return (struct steme_str){ json_object_get_string(v),
-	    strlen(json_object_get_string(v)) };
-}
-
-/* An agent's key is the hash of its name. */
-static struct steme_id
-agent_id(const char *name)
-{
-	return steme_hash(name, strlen(name));
-}
-
-/* An id is written as its first hex digits; zeros follow. */
-static struct steme_id
-object_id(const char *hex)
-{
-	char full[STEME_ID_HEX + 1];
-	struct steme_id id;
-
-	memset(full, '0', STEME_ID_HEX);
-	full[STEME_ID_HEX] = '\0';
-	memcpy(full, hex, STEME_MIN(strlen(hex), (size_t)STEME_ID_HEX));
-	if (steme_id_parse(&id, full, STEME_ID_HEX) != STEME_OK)
-		die("id", hex);
-	return id;
-}
 
 static struct json_object *
 id_json(const struct steme_id *id)
@@ -107,241 +27,6 @@ dec_json(int32_t v)
 	char dec[8];
 
 	return json_object_new_string(steme_dec4_format(dec, v));
-}
-
-static int64_t
-time_of(const char *s)
-{
-	int64_t us;
-
-	if (steme_time_parse_loose(steme_str_from(s), &us) != STEME_OK)
-		die("time", s);
-	return us;
-}
-
-static int32_t
-dec(struct json_object *o, const char *name, int32_t dflt)
-{
-	struct steme_str s = str(o, name);
-	int32_t v = dflt;
-
-	if (s.p != NULL && steme_dec4_parse_loose(s, &v) != STEME_OK)
-		die("decimal", s.p);
-	return v;
-}
-
-/* "@name" is the name's key in hex: a predicate of _steme/stewards. */
-static struct steme_str
-predicate(struct run *run, struct json_object *o)
-{
-	struct steme_str s = str(o, "predicate");
-	struct steme_id id;
-
-	if (s.p == NULL || s.p[0] != '@')
-		return s;
-	id = agent_id(s.p + 1);
-	if (run->nnames == MAX_NAMES)
-		die("too many names", s.p);
-	steme_id_hex(run->names[run->nnames], &id);
-	return steme_str_from(run->names[run->nnames++]);
-}
-
-static void
-read_value(struct steme_object *o, struct json_object *v)
-{
-	static const struct {
-		const char *member;
-		enum steme_type type;
-	} types[] = { { "number", STEME_NUMBER }, { "reference", STEME_REFERENCE } };
-
-	if (v == NULL) {
-		o->type = STEME_TEXT;
-		o->value = STEME_LIT("");
-		return;
-	}
-	o->value = steme_str_from(json_object_get_string(v));
-	switch (json_object_get_type(v)) {
-	case json_type_string:
-		o->type = STEME_TEXT;
-		return;
-	case json_type_boolean:
-		o->type = STEME_BOOLEAN;
-		return;
-	case json_type_int:
-	case json_type_double:
-		o->type = STEME_NUMBER;
-		return;
-	default:
-		break;
-	}
-	for (size_t i = 0; i < STEME_NELEM(types); i++)
-		if (get(v, types[i].member) != NULL) {
-			o->type = types[i].type;
-			o->value = str(v, types[i].member);
-			return;
-		}
-	die("value", json_object_get_string(v));
-}
-
-static void
-read_assertion(struct run *run, struct steme_object *o, struct json_object *j)
-{
-	struct json_object *list = get(j, "supersedes");
-
-	o->predicate = predicate(run, j);
-	read_value(o, get(j, "value"));
-	o->confidence = dec(j, "confidence", STEME_ONE);
-	if (o->class_ == STEME_CLASS_NONE)
-		o->class_ = STEME_ANECDOTAL;
-	o->source = str(j, "source");
-	o->epoch = str(j, "epoch");
-	if (text(j, "lifecycle") != NULL &&
-	    steme_lifecycle_parse(str(j, "lifecycle"), &o->lifecycle) != STEME_OK)
-		die("lifecycle", text(j, "lifecycle"));
-	if (text(j, "reason") != NULL) {
-		o->meta[0] = (struct steme_meta){ STEME_LIT("reason"),
-		    str(j, "reason") };
-		o->nmeta = 1;
-	}
-	if (list == NULL)
-		return;
-	o->nsupersedes = (unsigned)json_object_array_length(list);
-	if (o->nsupersedes > STEME_LIST_MAX)
-		die("supersedes", "too many");
-	for (unsigned i = 0; i < o->nsupersedes; i++)
-		o->supersedes[i] = object_id(json_object_get_string(
-		    json_object_array_get_idx(list, i)));
-}
-
-static void
-read_others(struct steme_object *o, struct json_object *j)
-{
-	if (text(j, "assertion") != NULL) {
-		o->assertion = object_id(text(j, "assertion"));
-		o->has_assertion = true;
-	}
-	o->weight = dec(j, "weight", STEME_ONE);
-	o->source = str(j, "source");
-	o->name = str(j, "name");
-	o->superseded = str(j, "superseded");
-	o->from = str(j, "from");
-	o->to = str(j, "to");
-	o->prefix = str(j, "prefix");
-	if (text(j, "of") != NULL)
-		o->of = agent_id(text(j, "of"));
-	if (text(j, "since") != NULL)
-		o->since_us = time_of(text(j, "since"));
-	if (text(j, "state") != NULL)
-		o->state = strcmp(text(j, "state"), "retracted") == 0 ?
-		    STEME_STATE_RETRACTED : STEME_STATE_REINSTATED;
-}
-
-/*
- * kind defaults to assertion, agent to "operator", hlc to the time; lsn is the place
- * in the case.
- */
-static void
-read_item(struct run *run, struct item *it, struct json_object *j, size_t place)
-{
-	struct steme_object *o = &it->o;
-	const char *known = text(j, "known");
-
-	memset(it, 0, sizeof(*it));
-	o->kind = STEME_ASSERTION;
-	if (text(j, "kind") != NULL && steme_kind_parse(str(j, "kind"), &o->kind) !=
-	    STEME_OK)
-		die("kind", text(j, "kind"));
-	o->class_ = STEME_CLASS_NONE;
-	if (text(j, "class") != NULL &&
-	    steme_class_parse(str(j, "class"), &o->class_) != STEME_OK)
-		die("class", text(j, "class"));
-	o->concept = str(j, "concept");
-	o->agent = agent_id(text(j, "agent") == NULL ? "operator" : text(j, "agent"));
-	if (text(j, "time") == NULL || text(j, "id") == NULL)
-		die("an object needs id and time", json_object_get_string(j));
-	o->time_us = time_of(text(j, "time"));
-	if (o->kind == STEME_ASSERTION)
-		read_assertion(run, o, j);
-	else
-		read_others(o, j);
-	it->r.id = object_id(text(j, "id"));
-	it->r.hlc = steme_hlc_from_us(known == NULL ? o->time_us : time_of(known));
-	it->r.lsn = place + 1;
-	it->r.node = 1;
-}
-
-static uint64_t
-next_random(struct run *run)
-{
-	uint64_t z = run->random += UINT64_C(0x9e3779b97f4a7c15);
-
-	z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-	z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-	return z ^ z >> 31;
-}
-
-static void
-shuffle_items(struct run *run)
-{
-	struct item t;
-
-	for (size_t i = run->n; i-- > 1;) {
-		size_t j = next_random(run) % (i + 1);
-
-		t = run->items[i];
-		run->items[i] = run->items[j];
-		run->items[j] = t;
-	}
-}
-
-static unsigned
-include_of(struct json_object *list)
-{
-	static const char *const names[] = { "retracted", "superseded", "deprecated",
-	    "rejected", "old_epochs" };
-	unsigned bits = 0;
-
-	for (size_t i = 0; list != NULL && i < json_object_array_length(list); i++) {
-		const char *s = json_object_get_string(
-		    json_object_array_get_idx(list, i));
-		size_t k = 0;
-
-		while (k < STEME_NELEM(names) && strcmp(s, names[k]) != 0)
-			k++;
-		if (k == STEME_NELEM(names))
-			die("include", s);
-		bits |= 1u << k;
-	}
-	return bits;
-}
-
-static void
-read_ctx(struct steme_lens_ctx *ctx, struct json_object *q)
-{
-	enum steme_lifecycle l;
-
-	memset(ctx, 0, sizeof(*ctx));
-	steme_bounds_init(&ctx->bounds);
-	if (text(q, "as_of") != NULL)
-		ctx->bounds.as_of_us = time_of(text(q, "as_of"));
-	if (text(q, "known_at") != NULL)
-		ctx->bounds.known_at = steme_hlc_from_us(time_of(text(q, "known_at"))) |
-		    0xffff;
-	if (get(q, "max_lsn") != NULL)
-		ctx->bounds.max_lsn = (uint64_t)json_object_get_int64(get(q, "max_lsn"));
-	if (text(q, "now") != NULL)
-		ctx->now_us = time_of(text(q, "now"));
-	ctx->decay = json_object_get_boolean(get(q, "decay"));
-	ctx->include = include_of(get(q, "include"));
-	ctx->lifecycle = -1;
-	if (text(q, "lifecycle") != NULL) {
-		if (steme_lifecycle_parse(str(q, "lifecycle"), &l) != STEME_OK)
-			die("lifecycle", text(q, "lifecycle"));
-		ctx->lifecycle = (int)l;
-	}
-	ctx->epoch = str(q, "epoch");
-	if (text(q, "since") != NULL)
-		ctx->since_hlc = steme_hlc_from_us(time_of(text(q, "since"))) | 0xffff;
 }
 
 static bool
@@ -375,9 +60,9 @@ is_asked(struct run *run, struct json_object *q, const struct steme_object *o,
 		return false;
 	if (constraints)
 		return steme_constraint_is(o->predicate) &&
-		    is_at_or_above(str(q, "concept"), o->concept);
-	return steme_str_eq(o->predicate, str(q, "predicate")) &&
-	    in_class(run->ctx.world, str(q, "concept"), o->concept);
+		    is_at_or_above(lens_str(q, "concept"), o->concept);
+	return steme_str_eq(o->predicate, lens_str(q, "predicate")) &&
+	    in_class(run->ctx.world, lens_str(q, "concept"), o->concept);
 }
 
 static void
@@ -569,12 +254,12 @@ put_world(struct run *run, struct json_object *ask, struct json_object *out)
 	struct json_object *w = json_object_new_object(), *list, *j, *res;
 	char value[24];
 
-	list = get(ask, "trust");
+	list = lens_get(ask, "trust");
 	res = json_object_new_object();
 	for (size_t i = 0; list != NULL && i < json_object_array_length(list); i++) {
 		const char *name = json_object_get_string(
 		    json_object_array_get_idx(list, i));
-		struct steme_id id = agent_id(name);
+		struct steme_id id = lens_agent_id(name);
 
 		snprintf(value, sizeof(value), "0.%09" PRIu32,
 		    steme_world_trust(run->ctx.world, &id));
@@ -583,17 +268,17 @@ put_world(struct run *run, struct json_object *ask, struct json_object *out)
 		json_object_object_add(res, name, json_object_new_string(value));
 	}
 	json_object_object_add(w, "trust", res);
-	list = get(ask, "class");
+	list = lens_get(ask, "class");
 	res = json_object_new_array();
 	for (size_t i = 0; list != NULL && i < json_object_array_length(list); i++) {
 		struct steme_id id;
 		enum steme_class c;
 
 		j = json_object_array_get_idx(list, i);
-		id = agent_id(json_object_get_string(json_object_array_get_idx(j, 0)));
+		id = lens_agent_id(json_object_get_string(json_object_array_get_idx(j, 0)));
 		if (steme_class_parse(steme_str_from(json_object_get_string(
 		    json_object_array_get_idx(j, 1))), &c) != STEME_OK)
-			die("class", json_object_get_string(j));
+			lens_die("class", json_object_get_string(j));
 		c = steme_world_class(run->ctx.world, &id, c, steme_str_from(
 		    json_object_get_string(json_object_array_get_idx(j, 2))));
 		json_object_array_add(res, json_object_new_string(steme_class_name(c)));
@@ -605,14 +290,14 @@ put_world(struct run *run, struct json_object *ask, struct json_object *out)
 static void
 answer(struct run *run, struct json_object *q, struct json_object *out)
 {
-	struct json_object *lens = get(q, "lens");
+	struct json_object *lens = lens_get(q, "lens");
 	const char *name = lens == NULL ? NULL : json_object_get_string(lens);
 	bool constraints = name != NULL && strcmp(name, "constraints") == 0;
 	enum steme_lens l;
 
-	if (get(q, "world") != NULL)
-		put_world(run, get(q, "world"), out);
-	if (text(q, "concept") == NULL)
+	if (lens_get(q, "world") != NULL)
+		put_world(run, lens_get(q, "world"), out);
+	if (lens_text(q, "concept") == NULL)
 		return;
 	collect(run, q, constraints);
 	filter(run);
@@ -639,22 +324,13 @@ answer(struct run *run, struct json_object *q, struct json_object *out)
 struct json_object *
 lens_case_eval(struct json_object *c, uint64_t shuffle)
 {
-	struct json_object *objects = get(c, "objects"), *q = get(c, "query");
+	struct json_object *q = lens_get(c, "query");
 	struct json_object *out = json_object_new_object();
-	struct steme_id operator_ = agent_id("operator");
-	struct run run = { .random = shuffle };
+	struct steme_id operator_ = lens_agent_id("operator");
+	struct run run = { 0 };
 
-	run.n = objects == NULL ? 0 : json_object_array_length(objects);
-	run.items = calloc(run.n + 1, sizeof(*run.items));
-	run.names = calloc(MAX_NAMES, sizeof(*run.names));
-	if (run.items == NULL || run.names == NULL)
-		abort();
-	for (size_t i = 0; i < run.n; i++)
-		read_item(&run, &run.items[i],
-		    json_object_array_get_idx(objects, i), i);
-	if (shuffle != 0)
-		shuffle_items(&run);
-	read_ctx(&run.ctx, q);
+	lens_read_items(&run, lens_get(c, "objects"), shuffle);
+	lens_read_ctx(&run.ctx, q);
 	run.g = steme_globals_new(&operator_);
 	for (size_t i = 0; i < run.n; i++)
 		if (steme_globals_wants(&run.items[i].o) &&
@@ -680,7 +356,7 @@ lens_case_compare(struct json_object *want, struct json_object *got, char *why,
 		json_object_object_foreach(want, key, v) {
 			char inner[256];
 
-			if (lens_case_compare(v, get(got, key), inner,
+			if (lens_case_compare(v, lens_get(got, key), inner,
 			    sizeof(inner)) == 0)
 				continue;
 			snprintf(why, size, "%s: %s", key, inner);
