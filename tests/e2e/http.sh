@@ -7,6 +7,9 @@
 #   sign_object FILE                     prints 128 hex digits, made by openssl alone
 #   object CONCEPT PREDICATE VALUE TIME  prints an object signed for $AGENT's key
 #   enveloped FILE                       prints {"text","signature"} for an object
+#   another_machine                      fails where there are no network namespaces; else
+#                                        this machine is $addr to far CURL-ARGUMENTS...,
+#                                        which prints the status, body in $T/body
 U=http://127.0.0.1:$P
 # Without a mount.
 up_bare () { "$STEME" up --dir "$D" --no-mount --port "$P" >"$T/up.out" 2>&1 || { cat "$T/up.out"; return 1; }; }
@@ -48,3 +51,24 @@ object () {
 }
 enveloped () { jq -nc --rawfile t "$1" --arg s "$(sign_object "$1")" '{text: $t, signature: $s}'; }
 id_of () { b2sum -l 256 "$1" | cut -d' ' -f1; }
+
+netns=steme-e2e-$$ addr=10.$((200 + $$ / 250 % 50)).$(($$ % 250)).1
+another_machine () {
+	if ! ip netns add "$netns" 2>/dev/null; then
+		echo "note: no network namespaces here: callers from other machines are not tried"
+		return 1
+	fi
+	trap 'machine_gone; cleanup' EXIT
+	ip link add "se$$" type veth peer name e0 netns "$netns"
+	ip addr add "$addr/30" dev "se$$"
+	ip link set "se$$" up
+	ip -n "$netns" addr add "${addr%1}2/30" dev e0
+	ip -n "$netns" link set e0 up
+}
+machine_gone () {	# keeps the status for cleanup
+	local status=$?
+	ip link del "se$$"
+	ip netns del "$netns"
+	return $status
+}
+far () { ip netns exec "$netns" curl -s -m 10 -o "$T/body" -w '%{http_code}' "$@"; }
