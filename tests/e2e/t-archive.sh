@@ -35,6 +35,8 @@ load 0
 # ---- backup
 like "help names the options" 'usage.*--keep' "$BACKUP" --help
 like "a folder without a log is no data folder" 'nowhere/wal is no folder.*--dir' "$BACKUP" --dir "$T/nowhere"
+like "the log's own folder takes no backups" 'lies within the log' "$BACKUP" --dir "$D" --to "$W/x"
+not_ok "and nothing is made there" test -e "$W/x"
 like "nor can none be kept" 'keep 0: must be a whole number' "$BACKUP" --dir "$D" --keep 0
 ok "a backup is made while the daemon runs" "$BACKUP" --dir "$D" --to "$B"
 first=$(newest)
