@@ -127,6 +127,8 @@ put_result(struct bulk *k, const struct line *line,
 	}
 	snprintf(why, sizeof(why), "%.*s", STEME_STR(m->why));
 	api_guard_line_failed(k->r, m->err, why);
+	if (k->counts)
+		api_guard_line_unspent(k->r, line->agent);
 	s = refusal(m->err, why[0] != '\0' ? why : steme_strerror(m->err));
 	steme_buf_puts(&k->out, s == NULL ? "{\"error\":\"no memory\"}" : s);
 	steme_buf_putc(&k->out, '\n');

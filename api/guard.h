@@ -93,10 +93,14 @@ bool api_guard_author(struct api_request *r, const struct steme_id *agent);
 void api_guard_verified(struct api_request *r, bool created);
 /* Its signature, or a line's, does not verify: the address is charged. */
 void api_guard_forged(struct api_request *r);
-/* A line of a bulk upload: STEME_OK, or STEME_ELIMIT or STEME_EPERM with the reason. */
+/*
+ * A line of a bulk upload: STEME_OK, or STEME_ELIMIT or STEME_EPERM with the reason.  It is
+ * charged to the agent's quota, so where there is one (_has_quota) its signature must have
+ * been verified.
+ */
 int api_guard_line(struct api_request *r, const struct steme_id *agent,
     struct steme_why *why);
-/* It was stored, or was there; agent NULL: signed here, for the caller. */
+/* It was stored, or was there, which is not charged; agent NULL: signed here, for the caller. */
 void api_guard_line_stored(struct api_request *r, const struct steme_id *agent,
     bool created);
 /*
@@ -104,6 +108,16 @@ void api_guard_line_stored(struct api_request *r, const struct steme_id *agent,
  * the answer to all of them may be 200.
  */
 void api_guard_line_failed(struct api_request *r, int err, const char *why);
+/* It was not stored: what it was charged is given back. */
+void api_guard_line_unspent(struct api_request *r, const struct steme_id *agent);
+bool api_guard_has_quota(const struct api_request *r);
+/*
+ * n members of a batch, as with lines.  False: refused, nothing was charged.  Those that nobody
+ * told of (_line_stored, _line_unspent) are given back by _members_unspent().
+ */
+bool api_guard_members(struct api_request *r, const struct steme_id *agent, uint64_t n);
+void api_guard_members_unspent(struct api_guard *g, const struct steme_id *agent,
+    uint64_t n);
 /* Does it matter whose a line is?  If not, nobody needs to remember. */
 bool api_guard_counts_lines(const struct api_request *r);
 /* Takes limits and trips over from the settings, if they moved. */

@@ -203,17 +203,32 @@ may(struct api_request *r, const char *who, bool *trial)
 }
 
 static bool
+refuse_today(struct api_request *r, const char *who, const struct api_room *room)
+{
+	refuse_limit(r, "quota", room);
+	snprintf(r->note.detail, sizeof(r->note.detail), "%.70s has stored its %" PRIu64
+	    " assertions of today ([rate_limit] quota_assertions_per_day); the next "
+	    "day begins in %u s (UTC)", who, room->limit, r->note.retry_s);
+	return false;
+}
+
+static bool
 may_write_today(struct api_request *r, const char *who)
 {
 	struct api_room room;
 
-	if (api_limits_quota_room(r->api->guard->limits, who, wall(), &room))
-		return true;
-	refuse_limit(r, "quota", &room);
-	snprintf(r->note.detail, sizeof(r->note.detail), "%.70s has stored its %" PRIu64
-	    " assertions of today ([rate_limit] quota_assertions_per_day); the next "
-	    "day begins in %u s (UTC)", who, room.limit, r->note.retry_s);
-	return false;
+	return api_limits_quota_room(r->api->guard->limits, who, wall(), &room) ||
+	    refuse_today(r, who, &room);
+}
+
+/* The same for one of many under way, which is charged now. */
+static bool
+reserve_today(struct api_request *r, const char *who)
+{
+	struct api_room room;
+
+	return api_limits_quota_reserve(r->api->guard->limits, who, 1, wall(), &room) ||
+	    refuse_today(r, who, &room);
 }
 
 bool
@@ -365,8 +380,7 @@ api_guard_line(struct api_request *r, const struct steme_id *agent,
 	unsigned status;
 
 	if (agent == NULL) {
-		if (!may_write_today(r, n->who))
-			ok = false;
+		ok = reserve_today(r, n->who);
 	} else {
 		steme_id_hex(hex, agent);
 		/* one run of lines by an agent is one request of theirs */
@@ -374,7 +388,7 @@ api_guard_line(struct api_request *r, const struct steme_id *agent,
 			ok = may(r, hex, &trial);
 		if (ok)
 			memcpy(n->claimed, hex, sizeof(hex));
-		ok = ok && may_write_today(r, hex);
+		ok = ok && reserve_today(r, hex);
 	}
 	/* the refusal is the line's, not the request's */
 	status = n->refused;
@@ -402,9 +416,52 @@ api_guard_line_stored(struct api_request *r, const struct steme_id *agent, bool 
 			    wall());
 		}
 	}
-	if (created)
-		api_limits_quota_take(g->limits, agent != NULL ? hex : r->note.who, 1,
-		    wall());
+	if (!created)
+		api_guard_line_unspent(r, agent);
+}
+
+void
+api_guard_line_unspent(struct api_request *r, const struct steme_id *agent)
+{
+	char hex[STEME_ID_HEX + 1];
+
+	if (agent != NULL)
+		steme_id_hex(hex, agent);
+	api_limits_quota_give(r->api->guard->limits, agent != NULL ? hex : r->note.who,
+	    1, wall());
+}
+
+bool
+api_guard_has_quota(const struct api_request *r)
+{
+	return api_limits_has_quota(r->api->guard->limits);
+}
+
+bool
+api_guard_members(struct api_request *r, const struct steme_id *agent, uint64_t n)
+{
+	struct api_room room;
+	char hex[STEME_ID_HEX + 1];
+
+	steme_id_hex(hex, agent);
+	if (api_limits_quota_reserve(r->api->guard->limits, hex, n, wall(), &room))
+		return true;
+	refuse_limit(r, "quota", &room);
+	r->note.retry_s = api_seconds_up(room.reset_us);
+	snprintf(r->note.detail, sizeof(r->note.detail), "%.70s may store %" PRIu64
+	    " more assertions today ([rate_limit] quota_assertions_per_day), and "
+	    "these are %" PRIu64 " members: send fewer of them", hex, room.remaining,
+	    n);
+	return false;
+}
+
+void
+api_guard_members_unspent(struct api_guard *g, const struct steme_id *agent, uint64_t n)
+{
+	char hex[STEME_ID_HEX + 1];
+
+	steme_id_hex(hex, agent);
+	api_limits_quota_give(g->limits, hex, n, wall());
 }
 
 void

@@ -29,6 +29,8 @@ struct batch {
 	size_t nids;
 	struct json_object *members;	/* an array, or NULL; json's */
 	size_t nmembers, sent;
+	struct api_guard *guard;
+	size_t unspent;			/* members charged that nobody told of yet */
 	struct steme_buf items;		/* the answer's members so far */
 	bool created;
 };
@@ -38,8 +40,10 @@ batch_free(void *p)
 {
 	struct batch *t = p;
 
-	steme_json_fini(&t->json);
 	steme_buf_fini(&t->items);
+	if (t->unspent > 0)
+		api_guard_members_unspent(t->guard, &t->o.agent, t->unspent);
+	steme_json_fini(&t->json);
 	free(t->ids);
 	free(t);
 }
@@ -198,15 +202,16 @@ put_result(struct api_request *r, struct batch *t,
 
 	steme_buf_puts(&t->items, t->items.len > 0 ? "," : "");
 	steme_id_hex(id, &res->id);
+	t->unspent -= t->unspent > 0;
 	if (res->err == STEME_OK) {
-		if (res->status == STEME_CREATED)
-			api_guard_line_stored(r, &t->o.agent, true);
+		api_guard_line_stored(r, &t->o.agent, res->status == STEME_CREATED);
 		steme_buf_printf(&t->items, "{\"id\":\"%s\",\"status\":\"%s\"}", id,
 		    res->status == STEME_CREATED ? "created" : "exists");
 		return;
 	}
 	snprintf(why, sizeof(why), "%.*s", STEME_STR(res->why));
 	api_guard_line_failed(r, res->err, why);
+	api_guard_line_unspent(r, &t->o.agent);
 	steme_utf8_mend(why, strlen(why));
 	text = json_object_new_string(why);
 	steme_buf_printf(&t->items, "{\"error\":%s,\"type\":\"%s\"}",
@@ -302,6 +307,27 @@ send_some(struct api_request *r)
 	steme_buf_fini(&b);
 }
 
+/* Charges the author's quota, if there is one.  False: a problem was queued. */
+static bool
+charge(struct api_request *r, struct batch *t)
+{
+	if (!api_guard_has_quota(r))
+		return true;
+	if (steme_verify(&t->sig, &t->o.agent, t->text.p, t->text.n) != STEME_OK) {
+		api_guard_forged(r);
+		api_problem_err(r, STEME_ESIG, "signature verification failed: it is "
+		    "not this agent's over these bytes");
+		return false;
+	}
+	if (!api_guard_members(r, &t->o.agent, t->nmembers)) {
+		api_guard_refuse(r);
+		return false;
+	}
+	t->guard = r->api->guard;
+	t->unspent = t->nmembers;
+	return true;
+}
+
 void
 api_batch(struct api_request *r)
 {
@@ -319,6 +345,6 @@ api_batch(struct api_request *r)
 		api_problem_err(r, err, why.text);
 	else if (!api_guard_author(r, &t->o.agent))
 		api_guard_refuse(r);
-	else
+	else if (charge(r, t))
 		send_some(r);
 }

@@ -33,6 +33,18 @@ may_sign(struct bulk *k)
 	return k->local == STEME_OK;
 }
 
+/* May this signed line be sent?  STEME_OK, or why not. */
+static int
+may_send(struct bulk *k, const struct steme_claim *c, struct steme_why *why)
+{
+	/* a quota is charged now: nobody uses up another's by a forged line */
+	if (api_guard_has_quota(k->r) && steme_verify(&c->sig, &c->o.agent,
+	    c->bytes.data, c->bytes.len) != STEME_OK)
+		return steme_fail(why, STEME_ESIG, "signature verification failed: it is "
+		    "not this agent's over these bytes");
+	return api_guard_line(k->r, &c->o.agent, why);
+}
+
 static void
 take_line(struct bulk *k, const char *s, size_t n)
 {
@@ -55,8 +67,8 @@ take_line(struct bulk *k, const char *s, size_t n)
 	err = steme_claim_from_json(&c, s, n, 0, &why);
 	if (err != STEME_OK)
 		api_bulk_refuse(k, err, why.text);
-	else if (c.is_signed && k->counts && (err = api_guard_line(k->r, &c.o.agent,
-	    &why)) != STEME_OK)
+	else if (c.is_signed && k->counts &&
+	    (err = may_send(k, &c, &why)) != STEME_OK)
 		api_bulk_refuse(k, err, why.text);
 	else if (c.is_signed)
 		api_bulk_add(k, STEME_MSG_PUT, &c, NULL, 0);

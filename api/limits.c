@@ -296,6 +296,22 @@ api_limits_agent_take(struct api_limits *l, const char *agent, int64_t now_us)
 }
 
 bool
+api_limits_has_quota(const struct api_limits *l)
+{
+	return l->quota > 0;
+}
+
+static void
+quota_room(const struct api_limits *l, uint64_t used, int64_t wall_us,
+    struct api_room *room)
+{
+	room->limit = l->quota;
+	room->remaining = used >= l->quota ? 0 : l->quota - used;
+	room->reset_us = DAY_US - wall_us % DAY_US;
+	room->wait_us = room->remaining > 0 ? 0 : room->reset_us;
+}
+
+bool
 api_limits_quota_room(struct api_limits *l, const char *agent, int64_t wall_us,
     struct api_room *room)
 {
@@ -309,15 +325,54 @@ api_limits_quota_room(struct api_limits *l, const char *agent, int64_t wall_us,
 	if (e != NULL && e->at == wall_us / DAY_US)
 		used = e->used;
 	pthread_mutex_unlock(&l->mu);
-	room->limit = l->quota;
-	room->remaining = used >= l->quota ? 0 : l->quota - used;
-	room->reset_us = DAY_US - wall_us % DAY_US;
-	room->wait_us = room->remaining > 0 ? 0 : room->reset_us;
+	quota_room(l, used, wall_us, room);
 	return room->remaining > 0;
+}
+
+/* Today's entry. */
+static struct entry *
+quota_locked(struct api_limits *l, const char *agent, int64_t wall_us)
+{
+	struct entry *e = find_locked(l, &l->quotas, agent, strlen(agent), true);
+
+	if (e->at != wall_us / DAY_US) {
+		e->at = wall_us / DAY_US;
+		e->used = 0;
+	}
+	return e;
 }
 
 void
 api_limits_quota_take(struct api_limits *l, const char *agent, uint64_t n,
+    int64_t wall_us)
+{
+	if (l->quota == 0)
+		return;
+	pthread_mutex_lock(&l->mu);
+	quota_locked(l, agent, wall_us)->used += n;
+	pthread_mutex_unlock(&l->mu);
+}
+
+bool
+api_limits_quota_reserve(struct api_limits *l, const char *agent, uint64_t n,
+    int64_t wall_us, struct api_room *room)
+{
+	struct entry *e;
+	bool ok;
+
+	if (l->quota == 0)
+		return true;
+	pthread_mutex_lock(&l->mu);
+	e = quota_locked(l, agent, wall_us);
+	quota_room(l, e->used, wall_us, room);
+	ok = n <= room->remaining;
+	e->used += ok ? n : 0;
+	pthread_mutex_unlock(&l->mu);
+	return ok;
+}
+
+void
+api_limits_quota_give(struct api_limits *l, const char *agent, uint64_t n,
     int64_t wall_us)
 {
 	struct entry *e;
@@ -325,12 +380,8 @@ api_limits_quota_take(struct api_limits *l, const char *agent, uint64_t n,
 	if (l->quota == 0)
 		return;
 	pthread_mutex_lock(&l->mu);
-	e = find_locked(l, &l->quotas, agent, strlen(agent), true);
-	if (e->at != wall_us / DAY_US) {
-		e->at = wall_us / DAY_US;
-		e->used = 0;
-	}
-	e->used += n;
+	e = quota_locked(l, agent, wall_us);
+	e->used -= STEME_MIN(e->used, n);
 	pthread_mutex_unlock(&l->mu);
 }
 

@@ -62,6 +62,16 @@ bool api_limits_quota_room(struct api_limits *l, const char *agent, int64_t wall
     struct api_room *room);
 void api_limits_quota_take(struct api_limits *l, const char *agent, uint64_t n,
     int64_t wall_us);
+/*
+ * For many at once: charges n now, if there is room for all of them; of those that are not
+ * stored after all the rest is given back.  False: nothing was charged.
+ */
+bool api_limits_quota_reserve(struct api_limits *l, const char *agent, uint64_t n,
+    int64_t wall_us, struct api_room *room);
+void api_limits_quota_give(struct api_limits *l, const char *agent, uint64_t n,
+    int64_t wall_us);
+/* Is there a quota at all? */
+bool api_limits_has_quota(const struct api_limits *l);
 
 /* Is any agent limited at all? */
 bool api_limits_active(struct api_limits *l);

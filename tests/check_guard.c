@@ -220,6 +220,35 @@ START_TEST(a_quota_lasts_until_the_day_ends)
 }
 END_TEST
 
+START_TEST(what_is_under_way_counts_for_a_quota_until_it_is_given_back)
+{
+	struct api_limits *l;
+
+	steme_conf_defaults(&conf);
+	conf.quota_assertions_per_day = 10;
+	l = api_limits_new(&conf);
+	ck_assert(api_limits_quota_reserve(l, "a", 7, DAY, &room));
+	ck_assert(!api_limits_quota_reserve(l, "a", 4, DAY, &room));
+	ck_assert_uint_eq(room.remaining, 3);
+	ck_assert(api_limits_quota_reserve(l, "a", 3, DAY, &room));
+	ck_assert(!api_limits_quota_room(l, "a", DAY, &room));
+	ck_assert(api_limits_quota_reserve(l, "b", 10, DAY, &room));
+	api_limits_quota_give(l, "a", 2, DAY);
+	ck_assert(!api_limits_quota_reserve(l, "a", 3, DAY, &room));
+	ck_assert(api_limits_quota_reserve(l, "a", 2, DAY, &room));
+	/* what is given back on the next day was not that day's */
+	api_limits_quota_give(l, "a", 9, 2 * DAY);
+	ck_assert(!api_limits_quota_reserve(l, "a", 11, 2 * DAY, &room));
+	ck_assert(api_limits_quota_reserve(l, "a", 10, 2 * DAY, &room));
+	api_limits_free(l);
+	conf.quota_assertions_per_day = 0;
+	l = api_limits_new(&conf);
+	ck_assert(api_limits_quota_reserve(l, "a", UINT64_MAX, DAY, &room));
+	api_limits_quota_give(l, "a", 1, DAY);
+	api_limits_free(l);
+}
+END_TEST
+
 START_TEST(a_flood_of_addresses_does_not_free_one_that_is_full)
 {
 	struct api_limits *l;
@@ -401,6 +430,7 @@ suite(void)
 	tcase_add_test(t, a_limit_beyond_all_measure_limits_nobody);
 	tcase_add_test(t, asking_for_room_charges_nobody);
 	tcase_add_test(t, a_quota_lasts_until_the_day_ends);
+	tcase_add_test(t, what_is_under_way_counts_for_a_quota_until_it_is_given_back);
 	tcase_add_test(t, a_flood_of_addresses_does_not_free_one_that_is_full);
 	tcase_add_test(t, failures_in_a_row_open_it_and_a_success_between_does_not_count);
 	tcase_add_test(t, after_the_time_one_trial_decides);

@@ -149,6 +149,40 @@ like "it says so" 'quota_assertions_per_day' jq -r .detail "$T/body"
 claim quota 4 | answers "nor in bulk" 200 --data-binary @- "$U/v1/assertions"
 like "there, too" 'rate-limited' jq -r .type "$T/body"
 answers "others have their own quota" 201 -d '{"concept_path":"x","predicate":"p","object":4}' "$U/v1/assert"
+# what is under way counts, too, in one upload and in one batch; what was not stored does not
+sleep 1.2	# forged ones cost the address, which has a rate
+make_key
+upload () { curl -sS --data-binary @- "$U/v1/assertions" | jq -r '.status // .type' | xargs; }
+{
+	for i in 1 2; do object forged p v "2026-01-01T00:00:00.00000${i}Z" >"$T/f"; jq -nc --rawfile t "$T/f" --arg s "$(printf '00%.0s' {1..64})" '{text: $t, signature: $s}'; done
+	object _steme/not p v 2026-01-01T00:00:00.000000Z >"$T/f"
+	enveloped "$T/f"
+} | upload >"$T/bulk"
+is "refused lines of a new agent" "bad-signature bad-signature forbidden" cat "$T/bulk"
+for i in 1 1 2 3 4 5 6; do claim many $i; done | upload >"$T/bulk"
+is "leave its quota as it was, of which one upload takes no more than there is" \
+    "created exists created rate-limited rate-limited rate-limited rate-limited" cat "$T/bulk"
+for i in 3 4; do claim many $i; done | upload >"$T/bulk"
+is "what existed is given back" "created rate-limited" cat "$T/bulk"
+sleep 1.2
+make_key
+for i in 1 2 3 4; do object batch p v "2026-01-01T00:00:00.00000${i}Z" >"$T/m$i"; done
+python3 - "$T" "$AGENT" 3 4 <<'P'
+import hashlib, sys
+t, agent, *counts = sys.argv[1:]
+h = lambda b: hashlib.blake2b(b, digest_size=32).digest()
+for n in map(int, counts):
+    v = [h(b"\0" + i) for i in sorted(h(open(t + "/m%d" % i, "rb").read()) for i in range(1, n + 1))]
+    root = h(b"\1" + h(b"\1" + v[0] + v[1]) + (v[2] if n == 3 else h(b"\1" + v[2] + v[3])))
+    open(t + "/batch%d" % n, "w").write("steme batch 1\ncount %d\nroot %s\ntime 2026-01-01T00:00:00.000000Z\nagent %s\n\n" % (n, root.hex(), agent))
+P
+batch () { for i in $(seq "$1"); do jq -Rs . "$T/m$i"; done | jq -sc --rawfile t "$T/batch$1" --arg s "$(sign_object "$T/batch$1")" '{text: $t, signature: $s, members: .}'; }
+answers "a batch of more members than the quota has is refused" 429 -d "$(batch 4)" "$U/v1/batch"
+like "it says how many fit" 'may store 3 more assertions today .* 4 members' jq -r .detail "$T/body"
+answers "a forged one is no better" 422 -d "$(batch 3 | jq -c '.signature |= (explode | reverse | implode)')" "$U/v1/batch"
+answers "one that fits is taken" 201 -d "$(batch 3)" "$U/v1/batch"
+is "with all members" '["created","created","created"]' jq -c '[.members[].status]' "$T/body"
+answers "then the quota is used up" 429 -d "$(claim batch 5)" "$U/v1/assert"
 a=$(codes 300 "$U/v1/history?concept_path=a")
 ok "an address has a rate of its own: $a" test "$(limited address)" -ge 1 -o "$(limited query)" -ge 1
 done_testing
