@@ -301,7 +301,7 @@ put_shard(struct steme_buf *b, const struct member *m, unsigned n, double rate)
 static int
 shard_named(struct api_request *r, struct steme_str s)
 {
-	char name[8];
+	char name[12];
 
 	for (int i = 0; i < API_SHARDS; i++) {
 		snprintf(name, sizeof(name), "%d", i);
