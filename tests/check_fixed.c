@@ -5,6 +5,7 @@
  */
 #include "config.h"
 #include "core/fixed.h"
+#include "tests/random.h"
 
 #include <check.h>
 #include <math.h>
@@ -15,16 +16,6 @@
 #define ROUNDS	200000
 
 static uint64_t seed = 20261121;
-
-static uint64_t
-next_random(void)
-{
-	uint64_t z = seed += UINT64_C(0x9e3779b97f4a7c15);
-
-	z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-	z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-	return z ^ z >> 31;
-}
 
 static long double
 distance(uint64_t got, long double want)
@@ -59,8 +50,8 @@ START_TEST(decay_is_within_its_bound_of_the_true_value)
 	long double worst = 0, d;
 
 	for (int i = 0; i < ROUNDS; i++) {
-		uint32_t days = (uint32_t)(next_random() % 4000 + 1);
-		int64_t age = (int64_t)(next_random() % ((uint64_t)DAY * 40000));
+		uint32_t days = (uint32_t)(random_next(&seed) % 4000 + 1);
+		int64_t age = (int64_t)(random_next(&seed) % ((uint64_t)DAY * 40000));
 
 		d = distance(steme_fixed_decay(age, days),
 		    exp2l(-(long double)age / ((long double)days * DAY)) * UNIT);
@@ -109,8 +100,8 @@ START_TEST(log2_is_within_its_bound_of_the_true_value)
 	long double worst = 0;
 
 	for (int i = 0; i < ROUNDS; i++) {
-		uint64_t num = next_random() >> (next_random() % 60) | 1;
-		uint64_t den = next_random() % num + 1;
+		uint64_t num = random_next(&seed) >> (random_next(&seed) % 60) | 1;
+		uint64_t den = random_next(&seed) % num + 1;
 
 		worst = fmaxl(worst, distance(steme_fixed_log2(num, den),
 		    (log2l((long double)num) - log2l((long double)den)) * UNIT));
@@ -132,8 +123,8 @@ END_TEST
 START_TEST(log2_depends_on_the_quotient_only)
 {
 	for (int i = 0; i < ROUNDS; i++) {
-		uint64_t k = next_random() % 100000 + 1;
-		uint64_t w = next_random() % 100000000 + 1;
+		uint64_t k = random_next(&seed) % 100000 + 1;
+		uint64_t w = random_next(&seed) % 100000000 + 1;
 
 		ck_assert_uint_eq(steme_fixed_log2(k * w, w), steme_fixed_log2(k, 1));
 	}
@@ -145,7 +136,7 @@ START_TEST(equal_weights_conflict_fully_and_one_value_not_at_all)
 	int64_t w[300];
 
 	for (uint32_t k = 2; k <= 300; k++) {
-		int64_t each = (int64_t)(next_random() % 100000);
+		int64_t each = (int64_t)(random_next(&seed) % 100000);
 
 		for (uint32_t i = 0; i < k; i++)
 			w[i] = each;
@@ -171,12 +162,12 @@ END_TEST
 START_TEST(entropy_agrees_with_the_formula)
 {
 	for (int i = 0; i < 20000; i++) {
-		uint32_t k = (uint32_t)(next_random() % 20 + 2);
+		uint32_t k = (uint32_t)(random_next(&seed) % 20 + 2);
 		long double sum = 0, h = 0, got, want;
 		int64_t w[21];
 
 		for (uint32_t j = 0; j < k; j++)
-			sum += w[j] = (int64_t)(next_random() % 30000);
+			sum += w[j] = (int64_t)(random_next(&seed) % 30000);
 		for (uint32_t j = 0; j < k; j++)
 			if (w[j] > 0)
 				h -= w[j] / sum * log2l(w[j] / sum);

@@ -6,6 +6,7 @@
 #include "config.h"
 #include "core/lens.h"
 #include "tests/lens_case.h"
+#include "tests/random.h"
 
 #include "core/clock.h"
 
@@ -100,16 +101,6 @@ struct many {
 
 static uint64_t seed;
 
-static uint64_t
-next_random(void)
-{
-	uint64_t z = seed += UINT64_C(0x9e3779b97f4a7c15);
-
-	z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-	z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-	return z ^ z >> 31;
-}
-
 static struct steme_id
 id_of(const char *what, uint64_t i)
 {
@@ -144,26 +135,26 @@ make_many(struct many *m, size_t n, unsigned agents, unsigned values)
 		c->o.kind = STEME_ASSERTION;
 		c->o.concept = STEME_LIT("c");
 		c->o.predicate = STEME_LIT("p");
-		c->o.agent = id_of("agent", next_random() % agents);
-		c->o.class_ = (enum steme_class)(next_random() % STEME_NCLASS);
-		c->o.confidence = (int32_t)(next_random() % 10001);
-		c->o.time_us = (int64_t)(next_random() % 1000) * 1000000;
+		c->o.agent = id_of("agent", random_next(&seed) % agents);
+		c->o.class_ = (enum steme_class)(random_next(&seed) % STEME_NCLASS);
+		c->o.confidence = (int32_t)(random_next(&seed) % 10001);
+		c->o.time_us = (int64_t)(random_next(&seed) % 1000) * 1000000;
 		c->hlc = steme_hlc_from_us(c->o.time_us);
-		c->o.type = next_random() % 2 == 0 ? STEME_NUMBER : STEME_TEXT;
+		c->o.type = random_next(&seed) % 2 == 0 ? STEME_NUMBER : STEME_TEXT;
 		c->o.value.p = m->text[i];
 		c->o.value.n = (size_t)snprintf(m->text[i], sizeof(m->text[i]),
-		    "%u.%.*s", (unsigned)(next_random() % values),
-		    (int)(next_random() % 3 + 1), "000");
-		if (i > 0 && next_random() % 4 == 0) {
+		    "%u.%.*s", (unsigned)(random_next(&seed) % values),
+		    (int)(random_next(&seed) % 3 + 1), "000");
+		if (i > 0 && random_next(&seed) % 4 == 0) {
 			c->o.nsupersedes = 1;
-			c->o.supersedes[0] = m->c[next_random() % i].id;
+			c->o.supersedes[0] = m->c[random_next(&seed) % i].id;
 		}
 		m->votes[i] = (struct steme_mark){
 			.id = id_of("vote", i),
-			.assertion = m->c[next_random() % (i + 1)].id,
-			.agent = id_of("agent", next_random() % agents),
-			.weight = (int32_t)(next_random() % 20001) - 10000,
-			.time_us = (int64_t)(next_random() % 50) * 1000000 };
+			.assertion = m->c[random_next(&seed) % (i + 1)].id,
+			.agent = id_of("agent", random_next(&seed) % agents),
+			.weight = (int32_t)(random_next(&seed) % 20001) - 10000,
+			.time_us = (int64_t)(random_next(&seed) % 50) * 1000000 };
 	}
 }
 
@@ -184,7 +175,7 @@ shuffle(void *array, size_t n, size_t size)
 
 	ck_assert_ptr_nonnull(t);
 	for (size_t i = n; i-- > 1;) {
-		size_t j = next_random() % (i + 1);
+		size_t j = random_next(&seed) % (i + 1);
 
 		memcpy(t, a + i * size, size);
 		memcpy(a + i * size, a + j * size, size);

@@ -228,44 +228,35 @@ come_back_again(struct history *h)
 
 static const enum faultio_crash hows[] = { FIO_KILLED, FIO_LOSE, FIO_SOME };
 
-START_TEST(a_cut_at_any_step_loses_nothing_acknowledged)
+/* A fault at each step of the work in turn, of which there are at least so many. */
+static void
+fault_at_each_step(unsigned mask, bool stop, enum faultio_crash how, unsigned least)
 {
-	for (unsigned n = 1;; n++) {
-		struct history *h = history_new(n);
-		bool reached;
+	bool reached = true;
 
-		faultio_fail(h->p.fio, FIO_CHANGES, n, STEME_EIO, n * 97 % 1500, true);
+	for (unsigned n = 1; reached; n++) {
+		struct history *h = history_new(n);
+
+		faultio_fail(h->p.fio, mask, n, STEME_EIO, stop ? n * 97 % 1500 : 0,
+		    stop);
 		work(h);
 		reached = faultio_failed(h->p.fio);
-		crash(h, hows[_i]);
+		crash(h, how);
 		come_back_again(h);
 		history_free(h);
-		if (!reached) {
-			ck_assert_uint_gt(n, 60);
-			break;
-		}
+		ck_assert(reached || n > least);
 	}
+}
+
+START_TEST(a_cut_at_any_step_loses_nothing_acknowledged)
+{
+	fault_at_each_step(FIO_CHANGES, true, hows[_i], 60);
 }
 END_TEST
 
 START_TEST(a_failed_sync_is_never_acknowledged_nor_forgotten)
 {
-	for (unsigned n = 1;; n++) {
-		struct history *h = history_new(n);
-		bool reached;
-
-		faultio_fail(h->p.fio, FIO_DATASYNC | FIO_SYNC | FIO_SYNCDIR, n,
-		    STEME_EIO, 0, false);
-		work(h);
-		reached = faultio_failed(h->p.fio);
-		crash(h, hows[_i]);
-		come_back_again(h);
-		history_free(h);
-		if (!reached) {
-			ck_assert_uint_gt(n, 20);
-			break;
-		}
-	}
+	fault_at_each_step(FIO_DATASYNC | FIO_SYNC | FIO_SYNCDIR, false, hows[_i], 20);
 }
 END_TEST
 

@@ -2,6 +2,7 @@
 /* check_world_random.c - what is kept and shared against what is made anew; size. */
 #include "config.h"
 #include "tests/world_util.h"
+#include "tests/random.h"
 
 #include <time.h>
 
@@ -9,20 +10,10 @@
 
 static uint64_t seed;
 
-static uint64_t
-next_random(void)
-{
-	uint64_t z = seed += UINT64_C(0x9e3779b97f4a7c15);
-
-	z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-	z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-	return z ^ z >> 31;
-}
-
 static unsigned
 below(unsigned n)
 {
-	return (unsigned)(next_random() % n);
+	return (unsigned)(random_next(&seed) % n);
 }
 
 static struct steme_str

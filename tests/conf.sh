@@ -4,19 +4,10 @@
 # used; every key and variable that stands there is known; and the examples are valid.
 top=$(cd "${srcdir:-.}" && pwd)
 build=${STEME_BUILD:-.}
-passed=0 failed=0
+. "$top/tests/result.sh"
 t=$(mktemp -d "${TMPDIR:-/tmp}/steme-conf.XXXXXX") || exit 99
 trap 'rm -rf -- "$t"' EXIT
 unset $(env | grep -o '^STEMEDB_[A-Z_]*')
-result () {	# result SENTENCE COMPLAINT
-	if [ -z "$2" ]; then
-		passed=$((passed + 1))
-		echo "ok   $1"
-	else
-		failed=$((failed + 1))
-		printf 'FAIL %s\n%s\n' "$1" "$2"
-	fi
-}
 
 # "table.key value" of each line "key = value"; with "commented", of "# key = value", too
 values () {
@@ -96,5 +87,4 @@ result "an unknown key is told with its line, and the rest holds" \
     "$("$build/stemefs" --config "$t/unknown.toml" --check-config 2>&1 >/dev/null | grep -q 'line 3: unknown key api.bindd' || echo "it is not")"
 result "the environment stands over the file" \
     "$(STEMEDB_CACHE_SIZE_MB=2048 "$build/stemefs" --config "$top/etc/api.toml" --check-config | grep -qx 'cache_size_mb = 2048' || echo "it does not")"
-echo "$passed passed, $failed failed"
-[ "$failed" = 0 ] && [ "$passed" -gt 20 ]
+done_results 21

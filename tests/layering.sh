@@ -1,19 +1,10 @@
 #!/usr/bin/env bash
-# Who may include and link what (doc/architecture.md).  Prints "N passed, N failed".
+# Who may include and link what (doc/architecture.md).
 set -u
 cd "${srcdir:-.}" || exit 99
-passed=0 failed=0
+. tests/result.sh
 build=${STEME_BUILD:-.}
 
-check () {	# check SENTENCE OFFENDERS
-	if [ -z "$2" ]; then
-		passed=$((passed + 1))
-		echo "ok   $1"
-	else
-		failed=$((failed + 1))
-		printf 'FAIL %s\n%s\n' "$1" "$2"
-	fi
-}
 
 # Sources of a library, from core/local.mk.
 sources () {
@@ -33,7 +24,7 @@ for f in $(sources base); do
 		[[ $h == core/* ]] || bad+="$f includes $h"$'\n'
 	done
 done
-check "the base library knows neither the store nor a program" "$bad"
+result "the base library knows neither the store nor a program" "$bad"
 
 bad=
 for f in $(sources store); do
@@ -41,7 +32,7 @@ for f in $(sources store); do
 		[[ $h == core/* ]] || bad+="$f includes $h"$'\n'
 	done
 done
-check "the store knows no program" "$bad"
+result "the store knows no program" "$bad"
 
 bad=
 for f in api/*.[ch] $(ls cli/*.[ch] 2>/dev/null | grep -v offline); do
@@ -49,7 +40,7 @@ for f in api/*.[ch] $(ls cli/*.[ch] 2>/dev/null | grep -v offline); do
 		grep -qx "$h" <<<"$store_headers" && bad+="$f includes $h"$'\n'
 	done
 done
-check "the sidecar and the command use the base library only" "$bad"
+result "the sidecar and the command use the base library only" "$bad"
 
 bad=
 for d in fs api cli; do
@@ -57,13 +48,13 @@ for d in fs api cli; do
 		[[ $h == core/* || $h == $d/* ]] || bad+="$d includes $h"$'\n'
 	done
 done
-check "no program includes another's headers" "$bad"
+result "no program includes another's headers" "$bad"
 
 bad=$(grep -lE '#include [<"]leveldb/' -r core fs api cli | grep -vx 'core/index_leveldb.h' || :)
-check "only core/index_leveldb.h includes LevelDB's header" "$bad"
+result "only core/index_leveldb.h includes LevelDB's header" "$bad"
 
 bad=$(grep -lE '#include [<"](toml\+\+|toml)' -r core fs api cli | grep -vx 'core/conf_toml.cc' || :)
-check "only core/conf_toml.cc includes toml++" "$bad"
+result "only core/conf_toml.cc includes toml++" "$bad"
 
 bad=
 for f in core/*.c fs/*.c api/*.c cli/*.c; do
@@ -72,11 +63,11 @@ for f in core/*.c fs/*.c api/*.c cli/*.c; do
 	[ "$first" = '#include "config.h"' ] || [ "$first" = '#include "fs/fs.h"' ] ||
 	    bad+="$f: $first"$'\n'
 done
-check "every C file includes config.h first" "$bad"
+result "every C file includes config.h first" "$bad"
 
 bad=$(grep -nE '\b(double|float)\b' core/lens*.c core/lens.h core/world*.[ch] core/fixed.[ch] \
     core/object*.[ch] core/number.[ch] 2>/dev/null | grep -vE ':[[:space:]]*(/?\*|//)|/\*.*(double|float)' || :)
-check "no floating point in lenses, worlds and objects" "$bad"
+result "no floating point in lenses, worlds and objects" "$bad"
 
 linked () {	# libraries a program needs
 	local p=$build/$1
@@ -84,11 +75,10 @@ linked () {	# libraries a program needs
 	readelf -d "$p" 2>/dev/null | sed -n 's/.*NEEDED.*\[\(.*\)\]/\1/p'
 }
 for p in stemedb-api steme; do
-	[ -x "$build/$p" ] || { check "$p is built" "not found in $build"; continue; }
-	check "$p links neither LevelDB nor FUSE" "$(linked $p | grep -E 'leveldb|fuse' || :)"
+	[ -x "$build/$p" ] || { result "$p is built" "not found in $build"; continue; }
+	result "$p links neither LevelDB nor FUSE" "$(linked $p | grep -E 'leveldb|fuse' || :)"
 done
-check "stemefs links LevelDB and FUSE" "$(
+result "stemefs links LevelDB and FUSE" "$(
 	for l in libleveldb libfuse3; do linked stemefs | grep -q "$l" || echo "no $l"; done)"
 
-echo "$passed passed, $failed failed"
-[ "$failed" = 0 ]
+done_results

@@ -2,6 +2,7 @@
 /* lens_case_read.c - a case's objects and question, from JSON. */
 #include "config.h"
 #include "tests/lens_case_impl.h"
+#include "tests/random.h"
 
 #include "core/clock.h"
 #include "core/timefmt.h"
@@ -230,23 +231,13 @@ read_item(struct run *run, struct item *it, struct json_object *j, size_t place)
 	it->r.node = 1;
 }
 
-static uint64_t
-next_random(struct run *run)
-{
-	uint64_t z = run->random += UINT64_C(0x9e3779b97f4a7c15);
-
-	z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-	z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-	return z ^ z >> 31;
-}
-
 static void
 shuffle_items(struct run *run)
 {
 	struct item t;
 
 	for (size_t i = run->n; i-- > 1;) {
-		size_t j = next_random(run) % (i + 1);
+		size_t j = random_next(&run->random) % (i + 1);
 
 		t = run->items[i];
 		run->items[i] = run->items[j];

@@ -9,7 +9,7 @@ LDADD = libsteme_test.a $(STORE_LIBS) $(CHECK_LIBS)
 # What several tests share.
 check_LIBRARIES = libsteme_test.a
 libsteme_test_a_SOURCES = %D%/runner.h %D%/faultio.c %D%/faultio_disk.c
-libsteme_test_a_SOURCES += %D%/faultio.h %D%/faultio_impl.h
+libsteme_test_a_SOURCES += %D%/faultio.h %D%/faultio_impl.h %D%/random.h
 libsteme_test_a_SOURCES += %D%/lens_case.c %D%/lens_case_read.c
 libsteme_test_a_SOURCES += %D%/lens_case.h %D%/lens_case_impl.h %D%/index_kinds.h
 libsteme_test_a_SOURCES += %D%/wal_util.h %D%/store_util.h %D%/store_fixture.h %D%/lossy.h %D%/view_fixture.h
@@ -197,7 +197,7 @@ EXTRA_DIST += %D%/monitoring/exprs.py %D%/faults/badsync.c
 
 # --- layering, sample data, what every script sources
 SCRIPT_TESTS += %D%/layering.sh %D%/data.sh %D%/conf.sh
-EXTRA_DIST += %D%/e2e/lib.sh %D%/e2e/http.sh
+EXTRA_DIST += %D%/result.sh %D%/e2e/lib.sh %D%/e2e/http.sh
 
 # --- faults
 TEST_TOOLS += hammer

@@ -2,16 +2,7 @@
 # The manual pages: well-formed, and every command and option of `steme` is in steme(1).
 top=$(cd "${srcdir:-.}" && pwd)
 steme=${STEME_BUILD:-.}/steme
-passed=0 failed=0
-result () {	# result SENTENCE COMPLAINT
-	if [ -z "$2" ]; then
-		passed=$((passed + 1))
-		echo "ok   $1"
-	else
-		failed=$((failed + 1))
-		printf 'FAIL %s\n%s\n' "$1" "$2"
-	fi
-}
+. "$top/tests/result.sh"
 for page in "$top"/doc/man/*.[1-8]; do
 	result "${page##*/} passes mandoc -Tlint" \
 	    "$(mandoc -Tlint "$page" 2>&1 | grep -v 'outdated mandoc.db\|manual not found')"
@@ -34,5 +25,4 @@ for prog in stemefs stemedb-api; do
 	done
 	result "$prog(8) has its options" "$missing"
 done
-echo "$passed passed, $failed failed"
-[ "$failed" = 0 ] && [ "$passed" -gt 20 ]
+done_results 21
