@@ -433,7 +433,7 @@ put_five(struct steme_buf *b)
 {
 	steme_msg_put_puts(b, 5);
 	for (int i = 0; i < 5; i++) {
-		char v[8];
+		char v[12];
 		struct made m;
 
 		snprintf(v, sizeof(v), "%d", i);
