@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * rebuild.c - the whole index again from the log: offline, with nobody running, and
- * online, beside the one that goes on serving.
+ * rebuild.c - the whole index again from the log, with nobody running.  rebuild_online.c
+ * does it beside the one that goes on serving.
  */
 #include "config.h"
 #include "core/check.h"
@@ -18,13 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
-
-/* Rounds of catching up with the log before writes have to wait. */
-#define CATCH_UP_ROUNDS	5
-#define CATCH_UP_NEAR	2000
-#define RETIRED_WAIT_MS	10000
 
 int
 steme_log_tables(struct steme_store *s, struct steme_segments ***out, size_t *n,
@@ -62,9 +56,9 @@ steme_log_tables_close(struct steme_segments **t, size_t n)
 	free(t);
 }
 
-/* The numbers of the first and the last segment, for progress.  False: there is none. */
-static bool
-extent(struct steme_segments *const *t, size_t n, uint64_t *first, uint64_t *last)
+bool
+steme_rebuild_extent(struct steme_segments *const *t, size_t n, uint64_t *first,
+    uint64_t *last)
 {
 	struct steme_segment_info *list;
 	size_t len;
@@ -105,9 +99,8 @@ sync_newest(struct steme_store *s, uint64_t number)
 	s->io->ops->close(s->io, fd);
 }
 
-/* All records of the tables from the feed's place to its stop_lsn, or to the end. */
-static int
-scan(struct steme_segments *const *t, size_t n, struct steme_feed *f,
+int
+steme_rebuild_scan(struct steme_segments *const *t, size_t n, struct steme_feed *f,
     struct steme_wal_pos from, struct steme_why *why)
 {
 	int err = steme_wal_scan(t, n, from, steme_feed_visit, steme_feed_trouble, f,
@@ -123,9 +116,9 @@ scan(struct steme_segments *const *t, size_t n, struct steme_feed *f,
 /* ---- offline ---- */
 
 /*
- * The next start reads the log from `at` on, in its own folder, and puts up with nothing.  What
- * it would refuse is refused here, while the old index, which may have what the log lacks,
- * is in its place.
+ * The next start reads the log from `at` on, in its own folder, and puts up with nothing.
+ * What it would refuse is refused here, while the old index, which may have what the log
+ * lacks, is in its place.
  */
 static int
 check_next_start(struct steme_segments *log, const struct steme_applied *at,
@@ -152,7 +145,7 @@ feed_all(struct steme_store *s, struct steme_feed *f, struct steme_applied *at,
 
 	if ((err = steme_log_tables(s, &t, &n, why)) != STEME_OK)
 		return err;
-	if (!extent(t, n, &first, &last))
+	if (!steme_rebuild_extent(t, n, &first, &last))
 		goto out;
 	sync_newest(s, last);
 	f->first_segment = first;
@@ -160,7 +153,7 @@ feed_all(struct steme_store *s, struct steme_feed *f, struct steme_applied *at,
 	f->accept_gaps = s->accept_gaps;
 	f->progress = s->progress;
 	f->arg = s->arg;
-	err = scan(t, n, f, (struct steme_wal_pos){ 0, 0, 0 }, why);
+	err = steme_rebuild_scan(t, n, f, (struct steme_wal_pos){ 0, 0, 0 }, why);
 	if (err != STEME_OK)
 		goto out;
 	if (f->records > 0) {
@@ -253,8 +246,8 @@ steme_give_to_owner(const char *wal_dir, const char *kv_dir, struct steme_why *w
 	    wal_dir, strerror(errno));
 }
 
-static int
-put_new_meta(struct steme_store *s, struct steme_index *ix, bool told, int64_t us,
+int
+steme_rebuild_meta(struct steme_store *s, struct steme_index *ix, bool told, int64_t us,
     uint64_t assertions)
 {
 	struct steme_batch *b = steme_batch_new();
@@ -299,14 +292,14 @@ lock_log(struct steme_store *s, struct steme_segments **out, struct steme_why *w
 		return err;
 	if ((err = (*out)->ops->lock(*out, why)) != STEME_OK)
 		return err;
-	if (!extent(out, 1, &first, &last) && s->more_wal_dirs == NULL)
+	if (!steme_rebuild_extent(out, 1, &first, &last) && s->more_wal_dirs == NULL)
 		return steme_fail(why, STEME_ENOTFOUND,
 		    "there is no log in %s", s->wal_dir);
 	return STEME_OK;
 }
 
-static int
-less_than_before(const struct steme_counts *now, const struct steme_counts *before,
+int
+steme_rebuild_less(const struct steme_counts *now, const struct steme_counts *before,
     struct steme_why *why)
 {
 	return steme_fail(why, STEME_EGAP, "the log gives %" PRIu64 " objects, the index "
@@ -335,7 +328,7 @@ rebuild_into(struct steme_store *s, const struct steme_store_opts *o,
 	*us = (uint64_t)(steme_mono_us(s->clock) - start);
 	if (!s->has_genesis)
 		steme_new_genesis(s, &o->operator_, 0);
-	err = put_new_meta(s, ix, false, (int64_t)*us, result->counts.assertions);
+	err = steme_rebuild_meta(s, ix, false, (int64_t)*us, result->counts.assertions);
 	if (err != STEME_OK)
 		return steme_fail(why, err, "the new index could not be written: %s",
 		    steme_strerror(err));
@@ -364,7 +357,7 @@ rebuild_beside(struct steme_store *s, const struct steme_store_opts *o,
 	if (err == STEME_OK && !s->accept_gaps &&
 	    (result->counts.objects < old.counts.objects ||
 	    result->next_lsn < old.next_lsn))
-		err = less_than_before(&result->counts, &old.counts, why);
+		err = steme_rebuild_less(&result->counts, &old.counts, why);
 	/* closed, so that its files are complete and can be given away */
 	if (s->gen != NULL)
 		steme_gen_put(s->gen);
@@ -420,206 +413,5 @@ steme_rebuild_offline(const struct steme_store_opts *o, bool replace,
 out:
 	steme_segments_close(locked);
 	steme_store_free(s);
-	return err;
-}
-
-/* ---- online ---- */
-
-struct online {
-	struct steme_gen *gen;		/* the new one */
-	struct steme_feed f;
-	struct steme_segments **tables;
-	size_t ntables;
-	bool mem;			/* there is no folder */
-};
-
-/*
- * The index that the last rebuild replaced lies in kv.new until its last reader lets go
- * of it, and is removed then, by that name: a new one must not be there yet.
- */
-static int
-wait_retired(struct steme_store *s, struct steme_why *why)
-{
-	const struct timespec nap = { 0, 2000000 };
-
-	for (int i = 0; atomic_load(&s->retired) > 0; i++) {
-		if (i == RETIRED_WAIT_MS / 2)
-			return steme_fail(why, STEME_EBUSY, "somebody still reads the "
-			    "index that the last rebuild replaced; try again later");
-		nanosleep(&nap, NULL);
-	}
-	return STEME_OK;
-}
-
-static int
-online_open(struct steme_store *s, struct online *on, struct steme_why *why)
-{
-	static const struct steme_applied start = { .next_lsn = 1 };
-	struct steme_index *ix;
-	char fresh[PATH_MAX];
-	int err;
-
-	if ((err = steme_log_tables(s, &on->tables, &on->ntables, why)) != STEME_OK)
-		return err;
-	if ((err = wait_retired(s, why)) != STEME_OK)
-		return err;
-	on->mem = s->kv_dir == NULL;
-	if (on->mem) {
-		if ((err = steme_index_mem(&ix)) != STEME_OK)
-			return err;
-		if ((err = steme_gen_borrow(&on->gen, ix)) != STEME_OK) {
-			ix->ops->close(ix);
-			return err;
-		}
-		on->gen->owned = true;
-	} else {
-		steme_kv_new_path(s, fresh);
-		if ((err = steme_kv_remove(fresh, why)) != STEME_OK ||
-		    (err = steme_gen_open(&on->gen, s, fresh, why)) != STEME_OK)
-			return err;
-	}
-	err = steme_feed_init(&on->f, on->gen->ix, &start, STEME_KNOWN_REBUILD);
-	on->f.permille = &s->rebuild_permille;
-	extent(on->tables, on->ntables, &on->f.first_segment, &on->f.last_segment);
-	return err;
-}
-
-/* Feeds what the log has up to stop_lsn, which is durable. */
-static int
-catch_up(struct online *on, uint64_t stop_lsn, struct steme_why *why)
-{
-	struct steme_wal_pos from = on->f.group;
-
-	if (on->f.apply.at.next_lsn >= stop_lsn)
-		return STEME_OK;
-	from.lsn = on->f.apply.at.next_lsn;
-	on->f.stop_lsn = stop_lsn;
-	return scan(on->tables, on->ntables, &on->f, from, why);
-}
-
-/* The last step, as the leader: nothing more comes, the new index takes over. */
-static int
-online_swap(struct steme_store *s, struct online *on, int64_t start,
-    struct steme_why *why)
-{
-	struct steme_wal_pos end = steme_wal_end(s->wal);
-	struct steme_index *ix = on->gen->ix;
-	struct steme_applied at;
-	struct steme_gen *old;
-	int err;
-
-	if ((err = catch_up(on, s->apply.at.next_lsn, why)) != STEME_OK)
-		return err;
-	if ((err = steme_feed_end(&on->f, &at)) != STEME_OK)
-		return err;
-	if (at.counts.objects < s->apply.at.counts.objects ||
-	    at.next_lsn != s->apply.at.next_lsn)
-		return less_than_before(&at.counts, &s->apply.at.counts, why);
-	at.segment = end.segment;
-	at.offset = end.offset;
-	at.hlc = s->apply.at.hlc;
-	if ((err = put_new_meta(s, ix, true, steme_mono_us(s->clock) - start,
-	    at.counts.assertions)) != STEME_OK ||
-	    (err = ix->ops->checkpoint(ix)) != STEME_OK ||
-	    (err = steme_checkpoint_put(ix, &at, true)) != STEME_OK)
-		return err;
-	old = s->gen;
-	/* crash here: the old index is in its place, and right */
-	if (!on->mem && (err = steme_kv_swap(s, old, why)) != STEME_OK)
-		return err;
-	steme_mark_rebuild(s, false);
-	steme_apply_fini(&s->apply);
-	steme_known_clear(s->known);
-	steme_known_clear(s->fresh);
-	err = steme_apply_init(&s->apply, ix, s->known, &at);
-	pthread_mutex_lock(&s->gen_mu);
-	s->gen = on->gen;
-	pthread_mutex_unlock(&s->gen_mu);
-	on->gen = NULL;
-	s->checkpoint = at;
-	s->checkpoint_put_bytes = s->space_put_bytes = 0;
-	pthread_mutex_lock(&s->mu);
-	s->counts = at.counts;
-	pthread_mutex_unlock(&s->mu);
-	atomic_store(&s->index_error, false);
-	old->retired = &s->retired;
-	atomic_fetch_add(&s->retired, 1);
-	steme_gen_put(old);
-	return err;
-}
-
-static int
-online(struct steme_store *s, struct online *on, struct steme_why *why)
-{
-	int64_t start = steme_mono_us(s->clock);
-	struct steme_counts c;
-	uint64_t stop;
-	int err;
-
-	steme_log_index_start(true, "asked for; the old one serves until then", 1);
-	if ((err = online_open(s, on, why)) != STEME_OK)
-		return err;
-	for (int i = 0; i < CATCH_UP_ROUNDS; i++) {
-		stop = steme_store_lsn(s) + 1;
-		if ((err = catch_up(on, stop, why)) != STEME_OK)
-			return err;
-		if (steme_store_lsn(s) + 1 - stop < CATCH_UP_NEAR)
-			break;
-	}
-	/* most of the work of the checkpoint, while writes go on */
-	if ((err = on->gen->ix->ops->checkpoint(on->gen->ix)) != STEME_OK)
-		return err;
-	steme_lead_acquire(s);
-	err = online_swap(s, on, start, why);
-	c = s->apply.at.counts;
-	steme_lead_release(s);
-	if (err == STEME_OK)
-		steme_log_index_done(&c, true, on->f.records,
-		    steme_mono_us(s->clock) - start);
-	return err;
-}
-
-int
-steme_store_rebuild_online(struct steme_store *s, struct steme_why *why)
-{
-	struct steme_why local = { "" };
-	struct online on = {0};
-	bool idle = false;
-	char fresh[PATH_MAX];
-	int err;
-
-	if (why == NULL)
-		why = &local;
-	why->text[0] = '\0';
-	if (!atomic_compare_exchange_strong(&s->rebuilding, &idle, true))
-		return steme_fail(why, STEME_EBUSY, "a rebuild is running already");
-	atomic_store(&s->rebuild_permille, 0);
-	pthread_mutex_lock(&s->upkeep_mu);
-	err = online(s, &on, why);
-	steme_feed_fini(&on.f);
-	if (on.gen != NULL) {
-		if (!on.mem) {
-			steme_kv_new_path(s, fresh);
-			snprintf(on.gen->destroy, sizeof(on.gen->destroy), "%s",
-			    fresh);
-		}
-		steme_gen_put(on.gen);
-	}
-	steme_log_tables_close(on.tables, on.ntables);
-	pthread_mutex_unlock(&s->upkeep_mu);
-	pthread_mutex_lock(&s->mu);
-	s->full_rebuild |= err == STEME_OK;
-	snprintf(s->rebuild_error, sizeof(s->rebuild_error), "%s", err == STEME_OK ? "" :
-	    why->text[0] != '\0' ? why->text : steme_strerror(err));
-	pthread_mutex_unlock(&s->mu);
-	atomic_store(&s->rebuild_permille, 1000);
-	atomic_store(&s->rebuilding, false);
-	if (err == STEME_OK)
-		return STEME_OK;
-	if (why->text[0] == '\0')
-		steme_fail(why, err, "the new index could not be written: %s",
-		    steme_strerror(err));
-	steme_log(STEME_ERROR | STEME_LOG_STORAGE, "Error: StorageError: storage: "
-	    "index rebuild failed: %s", why->text);
 	return err;
 }

@@ -1,299 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * replay.c - opening: where the index stands, what of the log it lacks.
- *
- * LevelDB is written without sync, so after a power cut some of its batches may be gone,
- * in the middle, too.  Batch k holds the entry 'W' k: from the checkpoint on these must
- * be contiguous.  Where the first is missing, the log is replayed from the one before.
- */
+/* replay.c - opening: the index, and from the log what it lacks. */
 #include "config.h"
 #include "core/store_impl.h"
 #include "core/log.h"
-#include "core/path.h"
-#include "core/rd.h"
 #include "core/wr.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <sodium.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-int
-steme_meta_get(struct steme_index *ix, const char *name, uint8_t **val, size_t *len)
-{
-	struct steme_keybuf k;
-
-	*val = NULL;
-	steme_key_meta(&k, name);
-	return ix->ops->get(ix, NULL, k.b, k.n, val, len);
-}
-
-void
-steme_meta_put(struct steme_batch *b, const char *name, const void *val, size_t len)
-{
-	struct steme_keybuf k;
-
-	steme_key_meta(&k, name);
-	steme_batch_put(b, k.b, k.n, val, len);
-}
-
-/* A number of 4 or 8 bytes; 0 if it is not there. */
-static int
-meta_number(struct steme_index *ix, const char *name, unsigned bytes, uint64_t *out)
-{
-	uint8_t *val;
-	size_t len;
-	int err = steme_meta_get(ix, name, &val, &len);
-	struct steme_rd rd = steme_rd_from(val, err == STEME_OK ? len : 0);
-
-	*out = 0;
-	if (err == STEME_OK) {
-		*out = steme_rd_le(&rd, bytes);
-		if (!steme_rd_done(&rd))
-			err = STEME_ECORRUPT;
-	}
-	free(val);
-	return err;
-}
-
-void
-steme_rebuilt_encode(uint8_t out[25], const struct steme_meta_rebuilt *m)
-{
-	steme_put_le(out, (uint64_t)m->at_us, 8);
-	steme_put_le(out + 8, m->assertions, 8);
-	steme_put_le(out + 16, m->ms, 8);
-	out[24] = m->told;
-}
-
-static void
-rebuilt_decode(struct steme_meta_rebuilt *m, const uint8_t *val, size_t len)
-{
-	struct steme_rd rd = steme_rd_from(val, len);
-	struct steme_meta_rebuilt t;
-
-	t.at_us = (int64_t)steme_rd_le(&rd, 8);
-	t.assertions = steme_rd_le(&rd, 8);
-	t.ms = steme_rd_le(&rd, 8);
-	t.told = steme_rd_le(&rd, 1) != 0;
-	if (steme_rd_done(&rd))
-		*m = t;
-}
-
-int
-steme_checkpoint_put(struct steme_index *ix, const struct steme_applied *at, bool sync)
-{
-	struct steme_batch *b = steme_batch_new();
-	struct steme_keybuf from, to;
-	struct steme_buf v = {0};
-	struct steme_iter it;
-	uint64_t number;
-	int err = STEME_ENOMEM;
-
-	if (b == NULL)
-		return STEME_ENOMEM;
-	steme_applied_encode(&v, at);
-	if (steme_buf_err(&v) != STEME_OK)
-		goto out;
-	steme_meta_put(b, "checkpoint", v.data, v.len);
-	steme_key_range_family(&from, &to, 'W');
-	err = ix->ops->iter_open(ix, NULL, from.b, from.n, to.b, to.n, false, &it);
-	if (err != STEME_OK)
-		goto out;
-	while ((err = ix->ops->iter_next(ix, &it)) == STEME_OK) {
-		err = steme_key_parse_applied(&number, it.key, it.klen);
-		if (err != STEME_OK || number > at->number)
-			break;
-		steme_batch_del(b, it.key, it.klen);
-	}
-	ix->ops->iter_close(ix, &it);
-	if (err == STEME_OK || err == STEME_ENOTFOUND)
-		err = steme_batch_err(b);
-	if (err == STEME_OK)
-		err = ix->ops->write(ix, b, sync);
-out:
-	steme_buf_fini(&v);
-	steme_batch_free(b);
-	return err;
-}
-
-/* ---- where the index stands ---- */
-
-struct standing {
-	struct steme_applied checkpoint;	/* durable for sure */
-	struct steme_applied at;	/* the last of the contiguous batches */
-	bool gap;			/* batches after it were lost */
-	bool empty;			/* nothing in it */
-	const char *rebuild;		/* why the index cannot be used; NULL: it can */
-};
-
-static void
-standing_none(struct standing *st, const char *rebuild)
-{
-	memset(st, 0, sizeof(*st));
-	st->at.next_lsn = 1;
-	st->rebuild = rebuild;
-}
-
-/* Follows 'W' from the checkpoint; what lies beyond a gap is forgotten, durably. */
-static int
-read_applied(struct steme_index *ix, struct standing *st)
-{
-	struct steme_batch *beyond = steme_batch_new();
-	struct steme_keybuf from, to;
-	struct steme_iter it;
-	struct steme_applied a;
-	uint64_t number;
-	int err;
-
-	if (beyond == NULL)
-		return STEME_ENOMEM;
-	steme_key_range_family(&from, &to, 'W');
-	err = ix->ops->iter_open(ix, NULL, from.b, from.n, to.b, to.n, false, &it);
-	if (err != STEME_OK)
-		goto out;
-	while ((err = ix->ops->iter_next(ix, &it)) == STEME_OK) {
-		err = steme_key_parse_applied(&number, it.key, it.klen);
-		if (err == STEME_OK)
-			err = steme_applied_decode(&a, it.val, it.vlen);
-		if (err == STEME_OK && a.number != number)
-			err = STEME_ECORRUPT;
-		if (err != STEME_OK)
-			break;
-		if (number <= st->at.number)
-			continue;
-		if (number == st->at.number + 1 && !st->gap) {
-			st->at = a;
-			continue;
-		}
-		st->gap = true;
-		steme_batch_del(beyond, it.key, it.klen);
-	}
-	ix->ops->iter_close(ix, &it);
-	if (err != STEME_ENOTFOUND)
-		goto out;
-	/*
-	 * The replay numbers its batches from here again.  Were the old ones there
-	 * still, the next start could take them for its continuation.
-	 */
-	err = st->gap ? ix->ops->write(ix, beyond, true) : STEME_OK;
-out:
-	steme_batch_free(beyond);
-	return err;
-}
-
-/* Does the index hold anything at all? */
-static int
-is_empty(struct steme_index *ix, bool *empty)
-{
-	struct steme_iter it;
-	int err = ix->ops->iter_open(ix, NULL, "", 0, NULL, 0, false, &it);
-
-	if (err != STEME_OK)
-		return err;
-	err = ix->ops->iter_next(ix, &it);
-	ix->ops->iter_close(ix, &it);
-	*empty = err == STEME_ENOTFOUND;
-	return *empty ? STEME_OK : err;
-}
-
-/* Reads where ix stands.  An error: its entries cannot be read. */
-static int
-read_standing(struct steme_index *ix, struct standing *st)
-{
-	uint64_t format;
-	uint8_t *val = NULL;
-	size_t len;
-	int err;
-
-	standing_none(st, NULL);
-	if ((err = is_empty(ix, &st->empty)) != STEME_OK)
-		return err;
-	if (st->empty) {
-		st->rebuild = "there is none";
-		return STEME_OK;
-	}
-	err = meta_number(ix, "format", 4, &format);
-	if (err == STEME_ENOTFOUND || (err == STEME_OK &&
-	    format != STEME_INDEX_FORMAT)) {
-		st->rebuild = "it has another format version";
-		return STEME_OK;
-	}
-	if (err != STEME_OK)
-		return err;
-	err = steme_meta_get(ix, "checkpoint", &val, &len);
-	if (err == STEME_OK)
-		err = steme_applied_decode(&st->at, val, len);
-	else if (err == STEME_ENOTFOUND)
-		err = STEME_OK;
-	free(val);
-	st->checkpoint = st->at;
-	return err != STEME_OK ? err : read_applied(ix, st);
-}
-
-/* ---- opening the index ---- */
-
-/* Another process has the index; the log's lock knows which. */
-static int
-busy(struct steme_store *s, const struct steme_why *what, struct steme_why *why)
-{
-	struct steme_segments *segs = NULL;
-	int err = steme_segments_local(&segs, s->io, s->wal_dir, false, NULL);
-
-	if (err == STEME_OK)
-		err = segs->ops->lock(segs, why);
-	steme_segments_close(segs);
-	if (err != STEME_EBUSY)
-		steme_fail(why, STEME_EBUSY, "%s", what->text);
-	return STEME_EBUSY;
-}
-
-/*
- * The folder of the index, if it can be used; else *st says why not and *out is NULL.
- * locked: the log's lock is held here, so it knows nobody else.
- */
-static int
-open_present(struct steme_store *s, bool locked, struct standing *st,
-    struct steme_gen **out, struct steme_why *why)
-{
-	struct steme_why what = { "" };
-	struct steme_gen *g = NULL;
-	int err;
-
-	*out = NULL;
-	if (steme_marked_rebuild(s)) {
-		standing_none(st, "it was marked by an index error");
-		return STEME_OK;
-	}
-	err = steme_gen_open(&g, s, s->kv_dir, &what);
-	if (err == STEME_OK)
-		err = read_standing(g->ix, st);
-	if (err == STEME_OK && (st->rebuild == NULL || st->empty)) {
-		*out = g;
-		return STEME_OK;
-	}
-	if (g != NULL)
-		steme_gen_put(g);
-	if (err == STEME_ECORRUPT) {
-		steme_log(STEME_ERROR | STEME_LOG_STORAGE, "Error: StorageError: "
-		    "index error: %s is damaged: %s", s->kv_dir,
-		    what.text[0] != '\0' ? what.text :
-		    "its records of itself cannot be read");
-		standing_none(st, "it is damaged");
-		return STEME_OK;
-	}
-	if (err == STEME_EBUSY && !locked)
-		return busy(s, &what, why);
-	if (err != STEME_OK)
-		return steme_fail(why, err, "the index in %s cannot be opened: %s",
-		    s->kv_dir, what.text[0] ? what.text : steme_strerror(err));
-	return STEME_OK;
-}
 
 /*
  * Opens the index and says where it stands.  One that cannot be used is left alone until
@@ -301,17 +16,17 @@ open_present(struct steme_store *s, bool locked, struct standing *st,
  */
 static int
 open_index(struct steme_store *s, const struct steme_store_opts *o,
-    struct standing *st, struct steme_why *why)
+    struct steme_standing *st, struct steme_why *why)
 {
 	char fresh[PATH_MAX];
 	int err;
 
 	if (o->index != NULL) {
 		err = steme_gen_borrow(&s->gen, o->index);
-		return err != STEME_OK ? err : read_standing(o->index, st);
+		return err != STEME_OK ? err : steme_standing_read(o->index, st);
 	}
 	steme_kv_heal(s);
-	if ((err = open_present(s, false, st, &s->gen, why)) != STEME_OK ||
+	if ((err = steme_standing_open(s, false, st, &s->gen, why)) != STEME_OK ||
 	    s->gen != NULL)
 		return err;
 	steme_kv_new_path(s, fresh);
@@ -321,31 +36,19 @@ open_index(struct steme_store *s, const struct steme_store_opts *o,
 	return steme_gen_open(&s->gen, s, fresh, why);
 }
 
-/* ---- log and index together ---- */
-
-/* The genesis that ix keeps. */
-static int
-kept_genesis(struct steme_store *s, struct steme_index *ix)
-{
-	uint8_t *val;
-	size_t len;
-	int err = steme_meta_get(ix, "genesis", &val, &len);
-
-	if (err == STEME_OK)
-		err = steme_genesis_decode(&s->genesis, val, len);
-	free(val);
-	return err;
-}
-
-/* The genesis of a log that was there: told by the log, or kept by the index. */
+/* The genesis: told by the log, or kept by the index; the first record of a new log. */
 static int
 find_genesis(struct steme_store *s, const struct steme_feed *f, struct steme_why *why)
 {
+	if (steme_wal_next_lsn(s->wal) == 1) {
+		s->genesis.node = s->node;
+		return steme_commit_genesis(s, why);
+	}
 	if (f->has_genesis) {
 		s->genesis = f->genesis;
 		return STEME_OK;
 	}
-	if (kept_genesis(s, s->gen->ix) == STEME_OK)
+	if (steme_kept_genesis(s, s->gen->ix) == STEME_OK)
 		return STEME_OK;
 	return steme_fail(why, STEME_EGAP, "the log's first record, which says whose store "
 	    "this is, is missing: restore segment.001.wal, or go on without it: steme "
@@ -364,25 +67,8 @@ steme_new_genesis(struct steme_store *s, const struct steme_id *operator_,
 	s->genesis.time_us = steme_wall_us(s->clock);
 }
 
-int
-steme_standing_of_old(struct steme_store *s, struct steme_applied *at,
-    struct steme_why *why)
-{
-	struct steme_gen *g = NULL;
-	struct standing st;
-	int err;
-
-	memset(at, 0, sizeof(*at));
-	if ((err = open_present(s, true, &st, &g, why)) != STEME_OK || g == NULL)
-		return err;
-	*at = st.at;
-	s->has_genesis = kept_genesis(s, g->ix) == STEME_OK;
-	steme_gen_put(g);
-	return STEME_OK;
-}
-
 static int
-read_log(struct steme_store *s, struct steme_feed *f, const struct standing *st,
+read_log(struct steme_store *s, struct steme_feed *f, const struct steme_standing *st,
     struct steme_why *why)
 {
 	struct steme_wal_opts w = { .segment_bytes = s->segment_bytes,
@@ -428,7 +114,7 @@ put_meta(struct steme_store *s, bool full, uint64_t assertions, int64_t us)
 
 	if (b == NULL)
 		return STEME_ENOMEM;
-	if (meta_number(s->gen->ix, "created", 8, &created) != STEME_OK) {
+	if (steme_meta_number(s->gen->ix, "created", 8, &created) != STEME_OK) {
 		created = (uint64_t)steme_wall_us(s->clock);
 		steme_put_le(v, STEME_INDEX_FORMAT, 4);
 		steme_meta_put(b, "format", v, 4);
@@ -458,7 +144,7 @@ tell_offline(struct steme_store *s)
 	size_t len;
 
 	if (steme_meta_get(s->gen->ix, "rebuilt", &val, &len) == STEME_OK)
-		rebuilt_decode(&s->rebuilt, val, len);
+		steme_rebuilt_decode(&s->rebuilt, val, len);
 	free(val);
 	if (s->rebuilt.at_us == 0 || s->rebuilt.told)
 		return;
@@ -479,7 +165,7 @@ tell_offline(struct steme_store *s)
  * would find the same gap, or the same end, and read the log from there again.
  */
 static int
-settle(struct steme_store *s, const struct standing *st, struct steme_applied *at,
+settle(struct steme_store *s, const struct steme_standing *st, struct steme_applied *at,
     struct steme_why *why)
 {
 	struct steme_wal_pos end = steme_wal_end(s->wal);
@@ -511,7 +197,7 @@ steme_recover(struct steme_store *s, const struct steme_store_opts *o,
 	int64_t start = steme_mono_us(s->clock);
 	struct steme_feed f = {0};
 	struct steme_applied at;
-	struct standing st;
+	struct steme_standing st;
 	bool full;
 	int err;
 
@@ -549,12 +235,7 @@ steme_recover(struct steme_store *s, const struct steme_store_opts *o,
 		err = settle(s, &st, &at, why);
 	if (err != STEME_OK)
 		goto out;
-	if (steme_wal_next_lsn(s->wal) == 1) {
-		s->genesis.node = s->node;
-		err = steme_commit_genesis(s, why);
-	} else {
-		err = find_genesis(s, &f, why);
-	}
+	err = find_genesis(s, &f, why);
 	if (err == STEME_OK && s->fresh_kv)
 		err = steme_kv_swap(s, NULL, why);
 	if (err != STEME_OK)

@@ -242,16 +242,47 @@ void steme_commit_retry(struct steme_store *s);
 /* Commits the first record of a fresh log. */
 int steme_commit_genesis(struct steme_store *s, struct steme_why *why);
 
-/* ---- replay.c ---- */
+/* ---- meta.c ---- */
 /* Meta entries: 0, STEME_ENOTFOUND, or an error; val is malloc()ed. */
 int steme_meta_get(struct steme_index *ix, const char *name, uint8_t **val,
     size_t *len);
 void steme_meta_put(struct steme_batch *b, const char *name, const void *val,
     size_t len);
+/* A number of 4 or 8 bytes; 0 if it is not there. */
+int steme_meta_number(struct steme_index *ix, const char *name, unsigned bytes,
+    uint64_t *out);
 /* Writes checkpoint `at` and forgets 'W' up to at.number (leader, or nobody else writes). */
 int steme_checkpoint_put(struct steme_index *ix, const struct steme_applied *at,
     bool sync);
 void steme_rebuilt_encode(uint8_t out[25], const struct steme_meta_rebuilt *m);
+/* Leaves m as it is if val does not decode. */
+void steme_rebuilt_decode(struct steme_meta_rebuilt *m, const uint8_t *val, size_t len);
+/* The genesis that ix keeps, into s. */
+int steme_kept_genesis(struct steme_store *s, struct steme_index *ix);
+
+/* ---- standing.c ---- */
+struct steme_standing {
+	struct steme_applied checkpoint;	/* durable for sure */
+	struct steme_applied at;	/* the last of the contiguous batches */
+	bool gap;			/* batches after it were lost */
+	bool empty;			/* nothing in it */
+	const char *rebuild;		/* why the index cannot be used; NULL: it can */
+};
+
+/* Where ix stands.  An error: its entries cannot be read. */
+int steme_standing_read(struct steme_index *ix, struct steme_standing *st);
+/*
+ * The folder of the index, if it can be used; else *st says why not and *out is NULL.
+ * locked: the log's lock is held here, so it knows nobody else.
+ */
+int steme_standing_open(struct steme_store *s, bool locked, struct steme_standing *st,
+    struct steme_gen **out, struct steme_why *why);
+/*
+ * How far the index in kv_dir is and what it holds, all 0 if it cannot be used; it is closed
+ * again.  A genesis that it keeps goes to s.  The caller holds the log's lock.
+ */
+int steme_standing_of_old(struct steme_store *s, struct steme_applied *at,
+    struct steme_why *why);
 
 /* ---- kvdir.c ---- */
 /* Completes a swap that a crash cut in two. */
@@ -265,8 +296,6 @@ int steme_kv_remove(const char *dir, struct steme_why *why);
 /* kv_dir.new takes the place of kv_dir; the old folder goes with old (NULL: at once). */
 int steme_kv_swap(struct steme_store *s, struct steme_gen *old,
     struct steme_why *why);
-void steme_new_genesis(struct steme_store *s, const struct steme_id *operator_,
-    uint64_t node);
 
 /* ---- rebuild.c ---- */
 /* dir and its files get the owner of the log, whoever runs this. */
@@ -276,6 +305,9 @@ int steme_give_to_owner(const char *wal_dir, const char *dir, struct steme_why *
 int steme_log_tables(struct steme_store *s, struct steme_segments ***out, size_t *n,
     struct steme_why *why);
 void steme_log_tables_close(struct steme_segments **t, size_t n);
+/* The numbers of the first and the last segment, for progress.  False: there is none. */
+bool steme_rebuild_extent(struct steme_segments *const *t, size_t n, uint64_t *first,
+    uint64_t *last);
 
 /* ---- feed.c ---- */
 /* Slots of the tables of known things: 3 MB each, and for rebuilds 48 MB. */
@@ -316,20 +348,26 @@ int steme_feed_trouble(void *feed, const struct steme_wal_trouble *t);
 /* Writes what is left and joins the writer.  at: where the index stands then. */
 int steme_feed_end(struct steme_feed *f, struct steme_applied *at);
 void steme_feed_fini(struct steme_feed *f);
+/* All records of the tables from the feed's place to its stop_lsn, or to the end. */
+int steme_rebuild_scan(struct steme_segments *const *t, size_t n, struct steme_feed *f,
+    struct steme_wal_pos from, struct steme_why *why);
+/* The entries 'M' of a new index.  told: its rebuild is logged already. */
+int steme_rebuild_meta(struct steme_store *s, struct steme_index *ix, bool told,
+    int64_t us, uint64_t assertions);
+/* STEME_EGAP, and why. */
+int steme_rebuild_less(const struct steme_counts *now, const struct steme_counts *before,
+    struct steme_why *why);
 /* The lines that every start writes about its index. */
 void steme_log_index_start(bool full, const char *cause, uint64_t from_lsn);
 void steme_log_index_done(const struct steme_counts *c, bool full, uint64_t records,
     int64_t us);
 
-/* ---- replay.c, once more ---- */
+/* ---- replay.c ---- */
 /* Index, log, replay, genesis: everything of open that reads the disk. */
 int steme_recover(struct steme_store *s, const struct steme_store_opts *o,
     struct steme_why *why);
-/*
- * How far the index in kv_dir is and what it holds, all 0 if it cannot be used; it is closed
- * again.  A genesis that it keeps goes to s.  The caller holds the log's lock.
- */
-int steme_standing_of_old(struct steme_store *s, struct steme_applied *at,
-    struct steme_why *why);
+/* What a store is that has no log yet.  node 0: any. */
+void steme_new_genesis(struct steme_store *s, const struct steme_id *operator_,
+    uint64_t node);
 
 #endif

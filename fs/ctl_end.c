@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * ctl_end.c - how the control socket ends: nothing more is read, what is in hand is answered,
- * and clients read their answers.  Each for as long as it goes on, on a slow machine, too.
+ * ctl_end.c - how the control socket ends: nothing more is read, what is in hand is
+ * answered, and clients read their answers.  Each for as long as it goes on, on a slow
+ * machine, too.
  */
 #include "config.h"
 #include "fs/ctl_impl.h"

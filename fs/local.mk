@@ -10,7 +10,8 @@ stemefs_SOURCES += %D%/failures.c %D%/failures.h
 # --- mount
 stemefs_SOURCES += %D%/mount.c %D%/mount.h %D%/fs.h %D%/ops.c %D%/attr.c
 stemefs_SOURCES += %D%/resolve.c %D%/dir.c %D%/assert.c
-stemefs_SOURCES += %D%/node.c %D%/node.h %D%/notify.c %D%/notify.h
+stemefs_SOURCES += %D%/node.c %D%/node_stale.c %D%/node.h %D%/node_impl.h
+stemefs_SOURCES += %D%/notify.c %D%/notify.h
 stemefs_SOURCES += %D%/errmap.c %D%/errmap.h %D%/watchdog.c %D%/watchdog.h
 
 # --- control socket

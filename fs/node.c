@@ -1,28 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* node.c - the table of nodes the kernel knows. */
 #include "config.h"
-#include "fs/node.h"
-#include "core/path.h"
+#include "fs/node_impl.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-
-/*
- * Invariants (table's lock):
- *   a node is in ids[] from birth to death; in names[] exactly while `named`
- *   a node lives while nlookup > 0 or refs > 0; the root lives for ever
- *   a child counts one ref of its parent and stands in the parent's child list
- *   files stand in the LRU list, oldest first
- */
-struct fs_nodes {
-	pthread_mutex_t mu;		/* leaf */
-	struct fs_node **ids, **names;	/* hash tables of `size` chains each */
-	size_t size, count, nfiles, max_files, dropped;
-	uint64_t next_id;
-	struct fs_node *root;
-	struct fs_node *lru_first, *lru_last;
-};
 
 static uint64_t
 mix(uint64_t h)
@@ -62,12 +44,6 @@ fs_check(const void *data, size_t len)
 	return v;
 }
 
-static struct steme_str
-name_of(const struct fs_node *n)
-{
-	return (struct steme_str){ n->name, n->nname };
-}
-
 static struct fs_node **
 id_chain(struct fs_nodes *t, uint64_t id)
 {
@@ -104,8 +80,8 @@ grow_locked(struct fs_nodes *t)
 		}
 		for (n = on[i]; n != NULL; n = next) {
 			next = n->name_next;
-			n->name_next = *name_chain(t, n->parent, name_of(n));
-			*name_chain(t, n->parent, name_of(n)) = n;
+			n->name_next = *name_chain(t, n->parent, fs_node_name(n));
+			*name_chain(t, n->parent, fs_node_name(n)) = n;
 		}
 	}
 	free(oi);
@@ -119,7 +95,7 @@ unname_locked(struct fs_nodes *t, struct fs_node *n)
 
 	if (!n->named)
 		return;
-	for (p = name_chain(t, n->parent, name_of(n)); *p != n;
+	for (p = name_chain(t, n->parent, fs_node_name(n)); *p != n;
 	    p = &(*p)->name_next)
 		;
 	*p = n->name_next;
@@ -245,13 +221,14 @@ node_new_locked(struct fs_nodes *t, struct fs_node *parent, struct steme_str nam
 	return n;
 }
 
-static struct fs_node *
-find_locked(struct fs_nodes *t, const struct fs_node *parent, struct steme_str name)
+struct fs_node *
+fs_nodes_find_locked(struct fs_nodes *t, const struct fs_node *parent,
+    struct steme_str name)
 {
 	struct fs_node *n;
 
 	for (n = *name_chain(t, parent, name); n != NULL; n = n->name_next)
-		if (n->parent == parent && steme_str_eq(name_of(n), name))
+		if (n->parent == parent && steme_str_eq(fs_node_name(n), name))
 			return n;
 	return NULL;
 }
@@ -348,7 +325,7 @@ fs_nodes_find(struct fs_nodes *t, struct fs_node *parent, struct steme_str name)
 	struct fs_node *n;
 
 	pthread_mutex_lock(&t->mu);
-	if ((n = find_locked(t, parent, name)) != NULL)
+	if ((n = fs_nodes_find_locked(t, parent, name)) != NULL)
 		n->refs++;
 	pthread_mutex_unlock(&t->mu);
 	return n;
@@ -360,7 +337,7 @@ fs_nodes_enter(struct fs_nodes *t, struct fs_node *parent, struct steme_str name
 	struct fs_node *n;
 
 	pthread_mutex_lock(&t->mu);
-	if ((n = find_locked(t, parent, name)) != NULL)
+	if ((n = fs_nodes_find_locked(t, parent, name)) != NULL)
 		n->refs++;
 	else
 		n = node_new_locked(t, parent, name, true);
@@ -374,11 +351,11 @@ struct fs_node *
 fs_nodes_renew(struct fs_nodes *t, struct fs_node *old)
 {
 	struct fs_node *n, *now;
-	struct steme_str name = name_of(old);
+	struct steme_str name = fs_node_name(old);
 
 	pthread_mutex_lock(&t->mu);
 	/* another thread may have renewed it: then that one is current */
-	now = find_locked(t, old->parent, name);
+	now = fs_nodes_find_locked(t, old->parent, name);
 	if (now != NULL && now != old) {
 		now->refs++;
 		n = now;
@@ -494,171 +471,5 @@ fs_nodes_stats(struct fs_nodes *t, struct fs_nodes_stats *out)
 	out->nodes = t->count;
 	out->files = t->nfiles;
 	out->dropped = t->dropped;
-	pthread_mutex_unlock(&t->mu);
-}
-
-/* ---- what a change makes stale ---- */
-
-void
-fs_invals_add(struct fs_invals *l, uint64_t dir, struct steme_str name)
-{
-	struct fs_inval *v;
-
-	if (l->n == l->cap) {
-		size_t cap = l->cap == 0 ? 16 : l->cap * 2;
-
-		if ((v = realloc(l->v, cap * sizeof(*v))) == NULL) {
-			l->all = true;
-			return;
-		}
-		l->v = v;
-		l->cap = cap;
-	}
-	v = &l->v[l->n++];
-	v->dir = dir;
-	v->nname = (uint32_t)(name.n < sizeof(v->name) ? name.n : 0);
-	memcpy(v->name, name.p == NULL ? "" : name.p, v->nname);
-	v->name[v->nname] = '\0';
-}
-
-static bool
-is_view(const struct fs_node *n)
-{
-	return n->kind == FS_VIEW || n->kind == FS_VIEW_JSON ||
-	    n->kind == FS_HISTORY_FILE || n->kind == FS_UNKNOWN;
-}
-
-static void
-stale_locked(struct fs_node *n, struct fs_invals *out)
-{
-	if (!n->named || !is_view(n))
-		return;
-	if (n->stale) {
-		out->pending = true;
-		return;
-	}
-	n->stale = true;
-	fs_invals_add(out, n->parent->id, name_of(n));
-}
-
-/* The views below one lens or history directory. */
-static void
-dir_changed_locked(struct fs_nodes *t, struct fs_node *dir,
-    struct steme_str predicate, bool listing, struct fs_invals *out)
-{
-	struct fs_node *n;
-
-	if (listing || predicate.p == NULL)
-		fs_invals_add(out, dir->id, STEME_LIT(""));
-	if (predicate.p != NULL) {
-		if ((n = find_locked(t, dir, predicate)) != NULL)
-			stale_locked(n, out);
-		return;
-	}
-	for (n = dir->child; n != NULL; n = n->sib_next)
-		stale_locked(n, out);
-}
-
-static void
-concept_changed_locked(struct fs_nodes *t, struct fs_node *c,
-    struct steme_str predicate, bool listing, bool constraints_only,
-    struct fs_invals *out)
-{
-	for (struct fs_node *n = c->child; n != NULL; n = n->sib_next) {
-		if (constraints_only && n->lens != STEME_LENS_CONSTRAINTS &&
-		    n->kind != FS_UNKNOWN)
-			continue;
-		if (n->kind == FS_LENS || n->kind == FS_HISTORY)
-			dir_changed_locked(t, n, predicate, listing, out);
-		else
-			stale_locked(n, out);
-	}
-}
-
-/* The known node of a concept path below base (the root, or a time in @at). */
-static struct fs_node *
-walk_locked(struct fs_nodes *t, struct fs_node *base, struct steme_str concept)
-{
-	struct steme_str rest = concept, seg;
-
-	while (base != NULL && rest.p != NULL && rest.n > 0) {
-		seg = steme_concept_first(rest, &rest);
-		base = find_locked(t, base, seg);
-	}
-	return base;
-}
-
-static void
-below_changed_locked(struct fs_nodes *t, struct fs_node *c, struct fs_invals *out)
-{
-	for (struct fs_node *n = c->child; n != NULL; n = n->sib_next)
-		if (n->kind == FS_CONCEPT) {
-			concept_changed_locked(t, n, (struct steme_str){ 0 },
-			    false, true, out);
-			below_changed_locked(t, n, out);
-		}
-}
-
-/* The root and every known time below @at. */
-static struct fs_node *
-first_base_locked(struct fs_nodes *t, struct fs_node **times)
-{
-	struct fs_node *at = find_locked(t, t->root, STEME_LIT("@at"));
-
-	*times = at == NULL ? NULL : at->child;
-	return t->root;
-}
-
-void
-fs_nodes_changed(struct fs_nodes *t, struct steme_str concept,
-    struct steme_str predicate, bool listing, bool below, struct fs_invals *out)
-{
-	struct fs_node *base, *c, *times;
-
-	pthread_mutex_lock(&t->mu);
-	for (base = first_base_locked(t, &times); base != NULL; ) {
-		if ((c = walk_locked(t, base, concept)) != NULL) {
-			concept_changed_locked(t, c, predicate, listing, false,
-			    out);
-			if (below)
-				below_changed_locked(t, c, out);
-		}
-		base = times;
-		if (times != NULL)
-			times = times->sib_next;
-	}
-	pthread_mutex_unlock(&t->mu);
-}
-
-void
-fs_nodes_child_added(struct fs_nodes *t, struct steme_str parent,
-    struct fs_invals *out)
-{
-	struct fs_node *base, *c, *times;
-
-	pthread_mutex_lock(&t->mu);
-	for (base = first_base_locked(t, &times); base != NULL; ) {
-		if ((c = walk_locked(t, base, parent)) != NULL)
-			fs_invals_add(out, c->id, STEME_LIT(""));
-		base = times;
-		if (times != NULL)
-			times = times->sib_next;
-	}
-	pthread_mutex_unlock(&t->mu);
-}
-
-void
-fs_nodes_all_changed(struct fs_nodes *t, struct fs_invals *out)
-{
-	struct fs_node *n;
-
-	pthread_mutex_lock(&t->mu);
-	for (size_t i = 0; i < t->size; i++)
-		for (n = t->ids[i]; n != NULL; n = n->id_next) {
-			if (n->kind == FS_LENS || n->kind == FS_HISTORY)
-				fs_invals_add(out, n->id, STEME_LIT(""));
-			else if (n != t->root)
-				stale_locked(n, out);
-		}
 	pthread_mutex_unlock(&t->mu);
 }

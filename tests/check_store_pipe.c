@@ -306,7 +306,7 @@ START_TEST(a_repeated_claim_exists_however_it_is_repeated)
 	struct made m[5];
 	struct steme_put p[5];
 	struct steme_write w = { .puts = p, .n = 5, .hand_in = true };
-	char value[8];
+	char value[12];
 
 	for (int i = 0; i < 5; i++) {
 		snprintf(value, sizeof(value), "%d", i / 2);

@@ -148,7 +148,7 @@ check_client_async_SOURCES = %D%/check_client_async.c
 # --- mount
 UNIT_TESTS += check_node check_memory
 THREAD_CHECKS += check_node
-check_node_SOURCES = %D%/check_node.c fs/node.c fs/node.h
+check_node_SOURCES = %D%/check_node.c fs/node.c fs/node_stale.c fs/node.h
 check_memory_SOURCES = %D%/check_memory.c fs/memory.c fs/memory.h
 SCRIPT_TESTS += %D%/e2e/t-mount-tree.sh %D%/e2e/t-mount-tools.sh
 SCRIPT_TESTS += %D%/e2e/t-mount-users.sh %D%/e2e/t-faults.sh
