@@ -295,7 +295,9 @@ steme_stage(struct steme_store *s, struct steme_write *list)
 	 */
 	if (steme_known_full(s->fresh) && !steme_known_trim(s->fresh)) {
 		steme_index_drain(s);
-		steme_known_clear(s->fresh);
+		/* a group that the index had no room for is not there yet, either */
+		if (!s->behind)
+			steme_known_clear(s->fresh);
 	}
 	for (struct steme_write *w = list; w != NULL; w = w->next) {
 		if (w->has_batch)
