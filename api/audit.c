@@ -22,7 +22,7 @@
 
 #define FILE_MAX	(16 << 20)
 #define FILES		4
-#define QUERIES_PER_SEC	200
+#define CHEAP_PER_SEC	200	/* queries, and what nobody known was refused */
 #define RETRY_US	INT64_C(60000000)
 #define REQUEST_MAX	224
 
@@ -44,7 +44,7 @@ struct api_audit {
 	int fd;
 	int64_t retry_us, second;
 	off_t size;
-	unsigned queries, left_out;	/* in that second */
+	unsigned cheap, left_out;	/* in that second */
 };
 
 static const char *const kinds[] = { "query", "write", "admin" };
@@ -288,7 +288,15 @@ put_line_locked(struct api_audit *a, const char *line)
 	steme_buf_fini(&b);
 }
 
-/* May a query's line be written in this second? */
+/* What anybody can do without end: such lines must not push the others out of the files. */
+static bool
+is_cheap(const struct kept *k)
+{
+	return k->kind == API_AUDIT_QUERY ||
+	    (k->status >= 400 && k->who[0] == '\0' && k->uid < 0);
+}
+
+/* May a line be written in this second? */
 static bool
 may_write_locked(struct api_audit *a, const struct kept *k)
 {
@@ -300,9 +308,9 @@ may_write_locked(struct api_audit *a, const struct kept *k)
 			put_line_locked(a, line);
 		}
 		a->second = k->at_us / 1000000;
-		a->queries = a->left_out = 0;
+		a->cheap = a->left_out = 0;
 	}
-	if (k->kind != API_AUDIT_QUERY || a->queries++ < QUERIES_PER_SEC)
+	if (!is_cheap(k) || a->cheap++ < CHEAP_PER_SEC)
 		return true;
 	a->left_out++;
 	return false;

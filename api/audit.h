@@ -2,10 +2,11 @@
 /*
  * audit.h - who asked and wrote what: the last `entries` requests in memory, and a file.
  *
- * The file (JSON lines) gets every write and every administrative request, and queries up
- * to 200 a second; a line says how many were left out.  At 16 MiB it becomes PATH.1, and so
- * on to PATH.4.  Requests are kept without anything that could be a secret: a parameter
- * or body that seems to have one is not shown.
+ * The file (JSON lines) gets every write and every administrative request but those that were
+ * refused to somebody unknown; of these and of queries up to 200 a second, and a line says how
+ * many were left out.  At 16 MiB it becomes PATH.1, and so on to PATH.4.  Requests are kept
+ * without anything that could be a secret: a parameter or body that seems to have one is not
+ * shown.
  *
  * Threads: any.
  */

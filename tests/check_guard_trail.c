@@ -254,6 +254,54 @@ START_TEST(the_file_has_writes_all_and_queries_some_and_is_rotated)
 }
 END_TEST
 
+static unsigned
+lines_with(const char *path, const char *text)
+{
+	FILE *f = fopen(path, "r");
+	char line[1024];
+	unsigned n = 0;
+
+	ck_assert_ptr_nonnull(f);
+	while (fgets(line, sizeof(line), f) != NULL)
+		n += strstr(line, text) != NULL;
+	fclose(f);
+	return n;
+}
+
+START_TEST(strangers_who_are_refused_do_not_fill_the_file)
+{
+	static const struct {
+		const char *who;
+		int64_t uid;
+		unsigned status, kept;
+	} cases[] = {
+		{ "", -1, 400, 200 }, { "", -1, 401, 200 }, { "", -1, 201, 300 },
+		{ "", 1000, 400, 300 }, { "me", -1, 403, 300 },
+	};
+	char dir[] = "/tmp/steme-guard.XXXXXX", path[64], uri[16], cmd[96];
+	struct api_audit *a;
+
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/audit.log", dir);
+	a = api_audit_new(0, path);
+	for (unsigned c = 0; c < STEME_NELEM(cases); c++) {
+		snprintf(uri, sizeof(uri), "/case-%u", c);
+		for (int i = 0; i < 300; i++)
+			api_audit_add(a, &(struct api_audit_entry){
+			    .kind = i % 2 == 0 ? API_AUDIT_WRITE : API_AUDIT_ADMIN,
+			    .at_us = (1 + c) * S, .status = cases[c].status,
+			    .method = "POST", .path = "/x", .address = "::1",
+			    .who = cases[c].who, .uid = cases[c].uid,
+			    .request = steme_str_from(uri) });
+		ck_assert_uint_eq(lines_with(path, uri), cases[c].kept);
+	}
+	ck_assert_uint_eq(lines_with(path, "{\"left_out\":100}"), 2);
+	api_audit_free(a);
+	snprintf(cmd, sizeof(cmd), "rm -r %s", dir);
+	ck_assert_int_eq(system(cmd), 0);
+}
+END_TEST
+
 /* ---- hot concepts ---- */
 
 static int
@@ -315,6 +363,7 @@ suite(void)
 	tcase_add_test(t, pages_of_the_trail_fit_together_and_it_is_bounded);
 	tcase_add_test(t, nothing_that_seems_secret_is_kept);
 	tcase_add_test(t, the_file_has_writes_all_and_queries_some_and_is_rotated);
+	tcase_add_test(t, strangers_who_are_refused_do_not_fill_the_file);
 	tcase_add_test(t, the_hottest_are_found_among_many_and_rates_are_true);
 	suite_add_tcase(s, t);
 	return s;
