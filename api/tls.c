@@ -19,7 +19,13 @@
 #define FILE_MAX	(256 << 10)
 #define SOON_S		(14 * 86400)
 #define CHAIN_MAX	16
-#define PRIORITIES	"NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:%SERVER_PRECEDENCE"
+/*
+ * Of TLS 1.2 only what 1.3 has, too: authenticated encryption, and keys that a certificate's key
+ * that is stolen later does not open.
+ */
+#define PRIORITIES	"NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:" \
+	"-CIPHER-ALL:+AES-256-GCM:+CHACHA20-POLY1305:+AES-128-GCM:-RSA:" \
+	"%SERVER_PRECEDENCE"
 
 struct api_tls {
 	char *cert, *key;		/* PEM, NUL-terminated */

@@ -39,11 +39,25 @@ is "TLS 1.0 is refused" 'Cipher is (NONE)' hello tls1
 is "TLS 1.1 is refused" 'Cipher is (NONE)' hello tls1_1
 like "TLS 1.2 is taken" 'Cipher is ECDHE' hello tls1_2
 is "TLS 1.3 is taken" 'Cipher is TLS_AES_256_GCM_SHA384' echo "$(echo | openssl s_client -connect "127.0.0.1:$P" -tls1_3 2>&1 | grep -o 'Cipher is .*' | head -1)"
+offer () { echo | openssl s_client -connect "127.0.0.1:$P" -tls1_2 -cipher "$1:@SECLEVEL=0" 2>&1 | grep -o 'Cipher is .*'; }
+is "a cipher that only encrypts (CBC) is refused" 'Cipher is (NONE)' offer ECDHE-ECDSA-AES128-SHA
+for c in ECDHE-ECDSA-AES128-GCM-SHA256 ECDHE-ECDSA-AES256-GCM-SHA384 ECDHE-ECDSA-CHACHA20-POLY1305; do
+	is "$c is taken" "Cipher is $c" offer "$c"
+done
 ask () { (printf 'GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n'; sleep 1) | openssl s_client -connect "127.0.0.1:$P" "$@" 2>&1; }
 for v in tls1_2 tls1_3; do
 	ask -$v -sess_out "$T/session" >/dev/null
 	like "a session of $v is resumed" '^Reused' ask -$v -sess_in "$T/session"
 done
+
+# --- a key of RSA
+"$STEME" down >/dev/null
+openssl req -x509 -newkey rsa:2048 -nodes -keyout "$T/rsa.key" -out "$T/rsa.pem" -days 30 -subj /CN=localhost 2>/dev/null
+chmod 600 "$T/rsa.key"
+conf rsa.pem rsa.key
+up_bare || fail "it starts with a key of RSA" "$(cat "$T/up.out")"
+is "a session that the certificate's key would open is refused" 'Cipher is (NONE)' offer AES256-GCM-SHA384
+is "one that it would not is taken" 'Cipher is ECDHE-RSA-AES256-GCM-SHA384' offer ECDHE-RSA-AES256-GCM-SHA384
 
 # --- the other things are as they were
 "$STEME" down >/dev/null
