@@ -172,6 +172,7 @@ void
 api_guard_store(struct api_guard *g, bool trial, int err, bool late)
 {
 	enum api_outcome how = API_SUCCESS;
+	int64_t wait;
 
 	if (err == STEME_EIO || err == STEME_ECORRUPT || err == STEME_ETIMEOUT || late)
 		how = API_FAILURE;
@@ -179,6 +180,9 @@ api_guard_store(struct api_guard *g, bool trial, int err, bool late)
 	    err == STEME_EBUSY)
 		how = API_NO_VERDICT;
 	pthread_mutex_lock(&g->mu);
+	/* what comes when a trial is due (of an upload) is as good as one */
+	trial = trial || api_breaker_ask(&g->storage, &g->rule, mono(), &wait) ==
+	    API_TRIAL;
 	api_breaker_tell(&g->storage, &g->rule, trial, how, mono(), wall());
 	pthread_mutex_unlock(&g->mu);
 }

@@ -89,7 +89,14 @@ is "timeouts were counted" 5 value stemedb_query_timeout_total
 is "by type" 5 value 'stemedb_error_count_by_type{error_type="TimeoutError"}'
 kill -CONT "$pid"
 sleep 2.1
+answers "after the time an upload goes through" 200 -d '{"concept_path":"a","predicate":"p","object":1}' "$U/v1/assertions"
+is "and closes it" 0 value 'stemedb_circuit_breaker_state{breaker="storage"}'
+kill -STOP "$pid"
+for i in 1 2 3 4 5; do curl -sS -o /dev/null "$U/v1/query?concept_path=i$i"; done
+kill -CONT "$pid"
+is "it opens again" 1 value 'stemedb_circuit_breaker_state{breaker="storage"}'
+sleep 2.1
 answers "after the time it is tried again" 200 "$U/v1/query?concept_path=h7"
 is "and closed" 0 value 'stemedb_circuit_breaker_state{breaker="storage"}'
-is "it opened once" 1 value 'stemedb_circuit_breaker_trips_total{breaker="storage"}'
+is "it opened twice" 2 value 'stemedb_circuit_breaker_trips_total{breaker="storage"}'
 done_testing
