@@ -53,7 +53,8 @@ steme_buf_reserve(struct steme_buf *b, size_t n)
 	}
 	need = b->len + n + 1;
 	if (need > b->cap) {
-		cap = b->cap < 128 ? 128 : b->cap;
+		/* what comes first is often all there will be */
+		cap = b->cap != 0 ? b->cap : need < 128 ? 128 : need;
 		while (cap < need)
 			cap += cap / 2 + 64;
 		if ((p = realloc(b->data, cap)) == NULL) {

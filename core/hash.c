@@ -53,32 +53,29 @@ steme_hex(char *out, const void *data, size_t n)
 	*out = '\0';
 }
 
-/* 0..15 for a lower-case hex digit, 16 and more for anything else. */
-static unsigned
-nibble(char c)
-{
-	if (c >= '0' && c <= '9')
-		return (unsigned)(c - '0');
-	if (c >= 'a' && c <= 'f')
-		return (unsigned)(c - 'a') + 10;
-	return 16;
-}
+/* One more than what a lower-case hex digit stands for; 0: it is none. */
+static const uint8_t nibbles[256] = {
+	['0'] = 1, ['1'] = 2, ['2'] = 3, ['3'] = 4, ['4'] = 5, ['5'] = 6, ['6'] = 7,
+	['7'] = 8, ['8'] = 9, ['9'] = 10, ['a'] = 11, ['b'] = 12, ['c'] = 13,
+	['d'] = 14, ['e'] = 15, ['f'] = 16
+};
 
 int
 steme_unhex(void *out, size_t n, const char *hex, size_t hexlen)
 {
+	const uint8_t *h = (const uint8_t *)hex;
 	uint8_t *p = out;
-	unsigned bad = 0;
+	bool bad = false;
 
 	if (hexlen / 2 != n || hexlen % 2 != 0)
 		return STEME_EINVAL;
 	for (size_t i = 0; i < n; i++)
-		bad |= nibble(hex[2 * i]) | nibble(hex[2 * i + 1]);
-	if (bad > 15)
+		bad |= nibbles[h[2 * i]] == 0 || nibbles[h[2 * i + 1]] == 0;
+	if (bad)
 		return STEME_EINVAL;
 	for (size_t i = 0; i < n; i++)
-		p[i] = (uint8_t)(nibble(hex[2 * i]) << 4 |
-		    nibble(hex[2 * i + 1]));
+		p[i] = (uint8_t)((nibbles[h[2 * i]] - 1) << 4 |
+		    (nibbles[h[2 * i + 1]] - 1));
 	return STEME_OK;
 }
 

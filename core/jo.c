@@ -6,9 +6,6 @@
 #include "core/number.h"
 #include "core/timefmt.h"
 
-#include <inttypes.h>
-#include <stdio.h>
-
 void
 steme_jo_begin(struct steme_jo *j, struct steme_buf *b)
 {
@@ -113,11 +110,13 @@ steme_jo_dec4(struct steme_jo *j, const char *key, int32_t v)
 void
 steme_jo_uint(struct steme_jo *j, const char *key, uint64_t v)
 {
-	char t[24];
-	int n = snprintf(t, sizeof(t), "%" PRIu64, v);
+	char t[24], *end = t + sizeof(t), *at = end;
 
+	do
+		*--at = (char)('0' + v % 10);
+	while ((v /= 10) > 0);
 	steme_jo_key(j, key);
-	steme_buf_put(j->b, t, (size_t)n);
+	steme_buf_put(j->b, at, (size_t)(end - at));
 }
 
 void
@@ -228,27 +227,56 @@ escape_of(uint8_t c)
 	}
 }
 
+#define EACH(c)		(UINT64_C(0x0101010101010101) * (c))
+/* Is one of the eight bytes of x below c (at most 128)? */
+#define ANY_BELOW(x, c)	((((x) - EACH(c)) & ~(x) & EACH(0x80)) != 0)
+
+/* Bytes at the front of p that are written as they are. */
+static size_t
+plain(const char *p, size_t n)
+{
+	size_t i = 0;
+	uint64_t x;
+
+	for (; n - i >= sizeof(x); i += sizeof(x)) {
+		memcpy(&x, p + i, sizeof(x));
+		if (ANY_BELOW(x, 0x20) || ANY_BELOW(x ^ EACH('"'), 1) ||
+		    ANY_BELOW(x ^ EACH('\\'), 1))
+			break;
+	}
+	while (i < n && escape_of((uint8_t)p[i]) == 0)
+		i++;
+	return i;
+}
+
 void
 steme_json_str(struct steme_buf *b, struct steme_str s)
 {
-	size_t from = 0;
+	uint8_t *at;
+	size_t n;
 	char e;
 
 	if (s.p == NULL) {
 		steme_buf_puts(b, "null");
 		return;
 	}
-	steme_buf_putc(b, '"');
-	for (size_t i = 0; i < s.n; i++) {
-		if ((e = escape_of((uint8_t)s.p[i])) == 0)
-			continue;
-		steme_buf_put(b, s.p + from, i - from);
-		from = i + 1;
+	if ((at = steme_buf_reserve(b, s.n + 2)) == NULL)
+		return;		/* not even without escapes */
+	*at = '"';
+	b->len++;
+	while ((n = plain(s.p, s.n)) < s.n) {
+		steme_buf_put(b, s.p, n);
+		e = escape_of((uint8_t)s.p[n]);
 		if (e == 'u')
-			steme_buf_printf(b, "\\u%04x", (unsigned)(uint8_t)s.p[i]);
+			steme_buf_printf(b, "\\u%04x", (unsigned)(uint8_t)s.p[n]);
 		else
 			steme_buf_put(b, (char[2]){ '\\', e }, 2);
+		s.p += n + 1;
+		s.n -= n + 1;
 	}
-	steme_buf_put(b, s.p + from, s.n - from);
-	steme_buf_putc(b, '"');
+	if ((at = steme_buf_reserve(b, n + 1)) == NULL)
+		return;
+	memcpy(at, s.p, n);
+	memcpy(at + n, "\"", 2);
+	b->len += n + 1;
 }

@@ -356,11 +356,22 @@ parse_first_line(struct cursor *c, struct steme_object *o,
 	    "are not known to this release", steme_quote(s).s);
 }
 
+#define HEAD	offsetof(struct steme_object, supersedes)
+
+/* The lists are most of an object's bytes, and mostly empty. */
+static void
+copy_parsed(struct steme_object *o, const struct steme_object *t)
+{
+	memcpy(o, t, HEAD);
+	memcpy(o->supersedes, t->supersedes, t->nsupersedes * sizeof(*t->supersedes));
+	memcpy(o->meta, t->meta, t->nmeta * sizeof(*t->meta));
+}
+
 int
 steme_object_parse(struct steme_object *o, const void *bytes, size_t len,
     struct steme_why *why)
 {
-	struct steme_object t = { 0 };
+	struct steme_object t;
 	const char *start = len == 0 ? "" : bytes;
 	struct cursor c = {
 		.p = start,
@@ -370,6 +381,7 @@ steme_object_parse(struct steme_object *o, const void *bytes, size_t len,
 	};
 	int err;
 
+	memset(&t, 0, HEAD);
 	if (len > STEME_OBJECT_MAX)
 		return steme_fail(why, STEME_ETOOBIG, "the object has %zu "
 		    "bytes; at most %d are allowed", len, STEME_OBJECT_MAX);
@@ -388,6 +400,6 @@ steme_object_parse(struct steme_object *o, const void *bytes, size_t len,
 	t.value = (struct steme_str){ c.p, len - (size_t)(c.p - start) };
 	if ((err = steme_object_check_value(&t, why)) != STEME_OK)
 		return err;
-	*o = t;
+	copy_parsed(o, &t);
 	return STEME_OK;
 }

@@ -101,10 +101,7 @@ struct steme_object {
 	struct steme_str epoch;
 	bool has_parent;
 	struct steme_id parent;
-	unsigned nsupersedes;
-	struct steme_id supersedes[STEME_LIST_MAX];
-	unsigned nmeta;
-	struct steme_meta meta[STEME_LIST_MAX];
+	unsigned nsupersedes, nmeta;
 	bool has_assertion;		/* vote; retraction of one assertion */
 	struct steme_id assertion;
 	enum steme_source_state state;	/* retraction of a source */
@@ -118,6 +115,9 @@ struct steme_object {
 	struct steme_id root;		/* batch */
 	int64_t time_us;
 	struct steme_id agent;
+	/* last, since the parser leaves what lies beyond their numbers as it was */
+	struct steme_id supersedes[STEME_LIST_MAX];
+	struct steme_meta meta[STEME_LIST_MAX];
 };
 
 /*

@@ -8,12 +8,15 @@
  */
 #include "config.h"
 #include "core/render.h"
+#include "core/util.h"
 
 #include <stdlib.h>
 
 /* Concepts read ahead, and looked at for one page of a prefix query at most. */
 #define AHEAD		256
 #define LOOK_MAX	20000
+/* Most items are shorter.  Room is made for all of a concept at once. */
+#define ITEM_GUESS	512
 
 struct pager {
 	struct steme_render *r;
@@ -118,6 +121,8 @@ put_concept(struct pager *p, struct steme_str concept, struct steme_str key)
 	if ((err = steme_render_collect(p->r, concept, p->r->q->predicate,
 	    &cands)) != STEME_OK)
 		return err;
+	steme_buf_reserve(p->b, ITEM_GUESS * (1 + STEME_MIN(cands.ngroups,
+	    p->limit - p->given)));
 	for (size_t i = 0; i < cands.ngroups && err == STEME_OK && !p->more; i++)
 		err = put_group(p, concept, key, &cands.groups[i]);
 	steme_cands_fini(&cands);
