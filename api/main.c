@@ -15,6 +15,7 @@
 #include "core/sign.h"
 
 #include <getopt.h>
+#include <malloc.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
@@ -263,7 +264,8 @@ start(struct api *a, struct steme_why *why)
 {
 	struct steme_aclient_opts co = {
 		.path = a->in.socket, .role = STEME_ROLE_NONE,
-		.program = NAME " " PACKAGE_VERSION, .state = on_state, .arg = a,
+		.program = NAME " " PACKAGE_VERSION, .state = on_state,
+		.told = api_told, .arg = a,
 	};
 	int err;
 
@@ -346,6 +348,11 @@ main(int argc, char **argv)
 	sigaddset(&set, SIGINT);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
+	/*
+	 * Answers that are kept make the heap grow.  The first arena grows in strides,
+	 * others by a system call for each answer; and few threads allocate here.
+	 */
+	mallopt(M_ARENA_MAX, 1);
 	if (getrlimit(RLIMIT_NOFILE, &rl) == 0) {
 		rl.rlim_cur = rl.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &rl);
