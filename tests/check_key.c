@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* check_key.c - keys of the index: their order is the meaning; the examples of doc/index-keys.md. */
+/* check_key.c - keys of the index: their order is the meaning; doc/index-keys.md is true. */
 #include "config.h"
 #include "tests/key_util.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* check_store_reopen.c - stores closed, reopened and rebuilt; on both kinds of index (_i: 1 memory). */
+/* check_store_reopen.c - closing, reopening, rebuilding; both kinds of index (_i: 1 memory). */
 #include "config.h"
 #include "core/store_impl.h"
 #include "tests/store_fixture.h"
