@@ -142,24 +142,6 @@ steme_client_flush(struct steme_client *c)
 
 /* ---- frames ---- */
 
-/* The next frame in c->in; STEME_EAGAIN: not whole yet. */
-static int
-parse_frame(struct steme_client *c, struct steme_frame *f, const uint8_t **data)
-{
-	size_t have = c->in.len - c->pos;
-
-	if (have < STEME_FRAME_HDR)
-		return STEME_EAGAIN;
-	if (steme_frame_decode(f, c->in.data + c->pos) != STEME_OK ||
-	    !(f->flags & STEME_F_REPLY))
-		return broken(c, STEME_EPROTO, "the daemon sent a malformed frame");
-	if (have - STEME_FRAME_HDR < f->len)
-		return STEME_EAGAIN;
-	*data = c->in.data + c->pos + STEME_FRAME_HDR;
-	c->pos += STEME_FRAME_HDR + f->len;
-	return STEME_OK;
-}
-
 /* The next frame from the socket.  STEME_ETIMEOUT leaves the connection good. */
 static int
 next_frame(struct steme_client *c, int64_t deadline, struct steme_frame *f,
@@ -172,7 +154,10 @@ next_frame(struct steme_client *c, int64_t deadline, struct steme_frame *f,
 		if (c->err != STEME_OK && c->err != STEME_ECONN)
 			return c->err;
 		/* What came before the end of the connection is still good. */
-		if ((err = parse_frame(c, f, data)) != STEME_EAGAIN)
+		err = steme_frame_next_reply(&c->in, &c->pos, f, data);
+		if (err == STEME_EPROTO)
+			return broken(c, err, "the daemon sent a malformed frame");
+		if (err != STEME_EAGAIN)
 			return err;
 		if (c->err != STEME_OK)
 			return c->err;

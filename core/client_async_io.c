@@ -261,24 +261,6 @@ settle_locked(struct aconn *cn, struct aslot *s, const struct steme_frame *f,
 	return true;
 }
 
-/* A whole frame of cn->in; STEME_EAGAIN if there is none, STEME_EPROTO. */
-static int
-next_frame(struct aconn *cn, struct steme_frame *f, const uint8_t **data)
-{
-	size_t have = cn->in.len - cn->pos;
-
-	if (have < STEME_FRAME_HDR)
-		return STEME_EAGAIN;
-	*data = cn->in.data + cn->pos + STEME_FRAME_HDR;
-	if (steme_frame_decode(f, cn->in.data + cn->pos) != STEME_OK ||
-	    !(f->flags & STEME_F_REPLY))
-		return STEME_EPROTO;
-	if (have - STEME_FRAME_HDR < f->len)
-		return STEME_EAGAIN;
-	cn->pos += STEME_FRAME_HDR + f->len;
-	return STEME_OK;
-}
-
 /* Up to TOLD answers: found under the lock, told without it. */
 static int
 tell_some(struct aconn *cn)
@@ -293,7 +275,8 @@ tell_some(struct aconn *cn)
 		const uint8_t *data;
 		struct aslot *s;
 
-		if ((err = next_frame(cn, &f, &data)) != STEME_OK)
+		if ((err = steme_frame_next_reply(&cn->in, &cn->pos, &f,
+		    &data)) != STEME_OK)
 			break;
 		if (cn->state == ACONN_HELLO) {
 			MUST(pthread_mutex_unlock(&cn->mu));

@@ -69,6 +69,25 @@ steme_frame_decode(struct steme_frame *f, const uint8_t in[STEME_FRAME_HDR])
 	return f->len > STEME_FRAME_MAX ? STEME_ETOOBIG : STEME_OK;
 }
 
+int
+steme_frame_next_reply(const struct steme_buf *in, size_t *pos, struct steme_frame *f,
+    const uint8_t **data)
+{
+	size_t have = in->len - *pos;
+
+	*data = NULL;
+	if (have < STEME_FRAME_HDR)
+		return STEME_EAGAIN;
+	if (steme_frame_decode(f, in->data + *pos) != STEME_OK ||
+	    !(f->flags & STEME_F_REPLY))
+		return STEME_EPROTO;
+	if (have - STEME_FRAME_HDR < f->len)
+		return STEME_EAGAIN;
+	*data = in->data + *pos + STEME_FRAME_HDR;
+	*pos += STEME_FRAME_HDR + f->len;
+	return STEME_OK;
+}
+
 const char *
 steme_msg_name(unsigned type)
 {

@@ -75,6 +75,12 @@ struct steme_frame {
 void steme_frame_encode(uint8_t out[STEME_FRAME_HDR], const struct steme_frame *f);
 /* STEME_ETOOBIG: length over the limit; STEME_EPROTO: unknown flags. */
 int steme_frame_decode(struct steme_frame *f, const uint8_t in[STEME_FRAME_HDR]);
+/*
+ * The reply that begins at *pos of in: f and its payload, *data; *pos moves behind it.
+ * STEME_EAGAIN: it is not whole yet; STEME_EPROTO: it is no reply.
+ */
+int steme_frame_next_reply(const struct steme_buf *in, size_t *pos,
+    struct steme_frame *f, const uint8_t **data);
 /* "PUT" and so on; NULL: no such type. */
 const char *steme_msg_name(unsigned type);
 /* The least role that may send type; STEME_ROLE_NONE: no such message. */

@@ -55,6 +55,62 @@ START_TEST(an_unknown_flag_breaks_the_protocol)
 }
 END_TEST
 
+static void
+put_frame(struct steme_buf *b, uint16_t flags, const char *payload)
+{
+	struct steme_frame f = { (uint32_t)strlen(payload), STEME_MSG_PING, flags, 7 };
+	uint8_t h[STEME_FRAME_HDR];
+
+	steme_frame_encode(h, &f);
+	steme_buf_put(b, h, sizeof(h));
+	steme_buf_puts(b, payload);
+}
+
+START_TEST(replies_are_taken_one_by_one_once_they_are_whole)
+{
+	struct steme_buf b = { 0 };
+	const uint8_t *data;
+	struct steme_frame f;
+	size_t pos, end;
+
+	put_frame(&b, STEME_F_REPLY, "one");
+	put_frame(&b, STEME_F_REPLY, "");
+	end = b.len;
+	for (b.len = 0; b.len < STEME_FRAME_HDR + 3; b.len++) {
+		pos = 0;
+		ck_assert_int_eq(steme_frame_next_reply(&b, &pos, &f, &data),
+		    STEME_EAGAIN);
+		ck_assert_uint_eq(pos, 0);
+	}
+	b.len = end;
+	ck_assert_int_eq(steme_frame_next_reply(&b, &pos, &f, &data), STEME_OK);
+	ck_assert_uint_eq(f.len, 3);
+	ck_assert_mem_eq(data, "one", 3);
+	ck_assert_int_eq(steme_frame_next_reply(&b, &pos, &f, &data), STEME_OK);
+	ck_assert_uint_eq(f.len, 0);
+	ck_assert_uint_eq(pos, end);
+	ck_assert_int_eq(steme_frame_next_reply(&b, &pos, &f, &data), STEME_EAGAIN);
+	steme_buf_fini(&b);
+}
+END_TEST
+
+START_TEST(what_is_no_reply_breaks_the_protocol)
+{
+	struct steme_buf b = { 0 };
+	const uint8_t *data;
+	struct steme_frame f;
+	size_t pos = 0;
+
+	put_frame(&b, 0, "a request");
+	ck_assert_int_eq(steme_frame_next_reply(&b, &pos, &f, &data), STEME_EPROTO);
+	steme_buf_clear(&b);
+	put_frame(&b, STEME_F_REPLY | 8, "");
+	ck_assert_int_eq(steme_frame_next_reply(&b, &pos, &f, &data), STEME_EPROTO);
+	ck_assert_uint_eq(pos, 0);
+	steme_buf_fini(&b);
+}
+END_TEST
+
 START_TEST(every_message_has_a_name_and_a_least_role)
 {
 	for (unsigned t = 1; t < STEME_NMSG; t++) {
@@ -164,6 +220,8 @@ suite(void)
 	tcase_add_test(t, a_frame_header_is_little_endian_as_documented);
 	tcase_add_test(t, a_payload_over_the_limit_is_too_big);
 	tcase_add_loop_test(t, an_unknown_flag_breaks_the_protocol, 0, 16);
+	tcase_add_test(t, replies_are_taken_one_by_one_once_they_are_whole);
+	tcase_add_test(t, what_is_no_reply_breaks_the_protocol);
 	tcase_add_test(t, every_message_has_a_name_and_a_least_role);
 	suite_add_tcase(s, t);
 	t = tcase_create("parameters");
