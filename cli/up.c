@@ -119,9 +119,17 @@ too_long(struct start *s)
 	    s->name, (long long)(s->limit_us / 1000000), message, s->log);
 }
 
+static bool
+alive(const struct steme_instance *in, const char *name)
+{
+	struct steme_pid p;
+
+	return steme_pid_read(in, name, &p) == STEME_OK;
+}
+
 /*
  * Between two attempts.  A long replay says how far it is: while the log grows, the
- * clock starts anew.
+ * clock starts anew.  STEME_ESTALE: what was waited for is another's, and has ended.
  */
 static int
 pause_start(struct start *s, unsigned *ms)
@@ -131,6 +139,9 @@ pause_start(struct start *s, unsigned *ms)
 
 	if (s->pid > 0 && proc_ended(s->pid, &status))
 		return died(s, status);
+	if (s->pid == 0 && !alive(&s->c->in, s->name))
+		return steme_fail(&s->c->why, STEME_ESTALE, "%s ended while it was "
+		    "waited for", s->name);
 	if (size > s->log_seen) {
 		s->log_seen = size;
 		s->until = now_us() + s->limit_us;
@@ -286,14 +297,6 @@ start_sidecar(struct start *s)
 	return proc_start(&s->pid, argv, s->log, &s->log_from, &s->c->why);
 }
 
-static bool
-alive(const struct steme_instance *in, const char *name)
-{
-	struct steme_pid p;
-
-	return steme_pid_read(in, name, &p) == STEME_OK;
-}
-
 /* Of a sidecar to be started: are its ports free? */
 static int
 check_ports(struct cli *c, const struct site *s)
@@ -334,7 +337,7 @@ check_wish(struct cli *c, const struct site *now, const struct site *want)
 }
 
 static int
-bring_daemon(struct cli *c, const struct site *site, uint64_t wait_s, bool *started)
+try_daemon(struct cli *c, const struct site *site, uint64_t wait_s, bool *started)
 {
 	struct steme_pid p;
 	struct start s;
@@ -367,7 +370,7 @@ bring_daemon(struct cli *c, const struct site *site, uint64_t wait_s, bool *star
 }
 
 static int
-bring_sidecar(struct cli *c, const struct site *site, uint64_t wait_s, bool *started)
+try_sidecar(struct cli *c, const struct site *site, uint64_t wait_s, bool *started)
 {
 	struct steme_pid p;
 	struct start s;
@@ -381,6 +384,16 @@ bring_sidecar(struct cli *c, const struct site *site, uint64_t wait_s, bool *sta
 	}
 	begin_wait(&s, wait_s);
 	return wait_http(&s);
+}
+
+/* What is met while it ends is waited for in vain: then there is room for one of ours. */
+static int
+bring(int (*try)(struct cli *, const struct site *, uint64_t, bool *), struct cli *c,
+    const struct site *site, uint64_t wait_s, bool *started)
+{
+	int err = try(c, site, wait_s, started);
+
+	return err == STEME_ESTALE ? try(c, site, wait_s, started) : err;
 }
 
 /* All that is wanted runs and answers: then nothing is touched, and anybody may ask. */
@@ -418,9 +431,9 @@ bring_up(struct cli *c, const struct up_args *a, bool *started, struct site *s)
 		goto out;
 	if ((err = check_wish(c, &now, s)) != STEME_OK ||
 	    (err = site_save(s, &c->in, &c->why)) != STEME_OK ||
-	    (err = bring_daemon(c, s, a->wait_s, started)) != STEME_OK)
+	    (err = bring(try_daemon, c, s, a->wait_s, started)) != STEME_OK)
 		goto out;
-	err = bring_sidecar(c, s, a->wait_s, started);
+	err = bring(try_sidecar, c, s, a->wait_s, started);
 out:
 	if (fd >= 0)
 		close(fd);

@@ -56,6 +56,21 @@ is "doctor says no" 1 rc timeout 40 "$STEME" doctor
 kill -CONT "$fs"
 ok "and restart begins anew" "$STEME" restart
 
+# up meets a daemon that is about to end; without a mount, whose death would tell it
+export STEME_DIR="$T/met"
+P2=$(STEME_TEST_PORT=$((P + 1)) free_port)
+"$STEME" up --no-mount --port "$P2" >/dev/null
+read -r fs _ <"$T/met/run/stemefs.pid"
+kill -STOP "$fs"
+timeout 40 "$STEME" up >"$T/met.out" 2>&1 &
+waiting=$!
+sleep 6			# it looks whether all is well for 2 s, then waits for an answer
+kill -9 "$fs"
+wait "$waiting"
+is "up starts another when the one it waits for ends" "0 running" echo "$? $(tail -n 1 "$T/met.out" | cut -d: -f1)"
+"$STEME" down >/dev/null
+export STEME_DIR="$D"
+
 # a stale pid file whose number now belongs to somebody else
 sleep 100 &
 other=$!
