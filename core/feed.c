@@ -243,6 +243,7 @@ envelope(struct steme_feed *f, struct steme_record *r)
 		err = pipe_drain(f->pipe);
 	if (err == STEME_OK && (err = steme_batch_err(a->batch)) == STEME_OK)
 		err = a->ix->ops->write(a->ix, a->batch, true);
+	f->mark = steme_batch_mark(a->batch);
 	return err != STEME_OK ? err : steme_apply_envelope(a, r);
 }
 
@@ -282,6 +283,7 @@ steme_feed_visit(void *feed, const struct steme_wal_rec *rec,
 		f->group = *pos;
 		f->group_first_lsn = rec->lsn;
 		f->at_group = f->apply.at;
+		f->mark = steme_batch_mark(f->apply.batch);
 	}
 	if (f->records++ == 0)
 		f->first_lsn = rec->lsn;
@@ -305,6 +307,22 @@ steme_feed_trouble(void *feed, const struct steme_wal_trouble *t)
 	steme_log(STEME_WARN | STEME_LOG_STORAGE, "index rebuild: storage: %s; the gap "
 	    "is accepted", t->text);
 	return STEME_OK;
+}
+
+int
+steme_feed_leave_last(struct steme_feed *f)
+{
+	struct steme_apply *a = &f->apply;
+
+	if (!f->in_group)
+		return STEME_OK;
+	f->in_group = false;
+	steme_batch_rewind(a->batch, f->mark);
+	steme_buf_clear(&a->log_ids);
+	a->agents.n = a->sources.n = 0;
+	a->at = f->at_group;
+	/* who goes on from its place takes its segment for known */
+	return steme_apply_end_group(a, f->group_first_lsn, &f->group);
 }
 
 int

@@ -147,6 +147,12 @@ void steme_batch_free(struct steme_batch *b);
 void steme_batch_put(struct steme_batch *b, const void *key, size_t klen,
     const void *val, size_t vlen);
 void steme_batch_del(struct steme_batch *b, const void *key, size_t klen);
+/* A place to go back to: what was added since goes, unless b was written meanwhile. */
+struct steme_batch_mark {
+	size_t len, count, bytes;
+};
+struct steme_batch_mark steme_batch_mark(const struct steme_batch *b);
+void steme_batch_rewind(struct steme_batch *b, struct steme_batch_mark m);
 size_t steme_batch_count(const struct steme_batch *b);
 int steme_batch_err(const struct steme_batch *b);
 

@@ -90,6 +90,20 @@ steme_batch_del(struct steme_batch *b, const void *key, size_t klen)
 	add(b, true, key, klen, NULL, 0);
 }
 
+struct steme_batch_mark
+steme_batch_mark(const struct steme_batch *b)
+{
+	return (struct steme_batch_mark){ b->ops.len, b->count, b->bytes };
+}
+
+void
+steme_batch_rewind(struct steme_batch *b, struct steme_batch_mark m)
+{
+	b->ops.len = m.len;
+	b->count = m.count;
+	b->bytes = m.bytes;
+}
+
 size_t
 steme_batch_count(const struct steme_batch *b)
 {

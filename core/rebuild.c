@@ -169,23 +169,26 @@ out:
 }
 
 /*
- * Everything that the log's folders still have into ix, which is empty.  Its checkpoint is
- * one group short of the end: that may not be on disk yet, the next start decides.
+ * Everything that the log's folders still have into ix, which is empty, but for the last
+ * group: that may not be on disk yet, the next start decides, and adds it.  *end: with it.
  */
 static int
 fill(struct steme_store *s, struct steme_index *ix, struct steme_applied *end,
     struct steme_why *why)
 {
-	struct steme_applied at = { .next_lsn = 1 };
+	struct steme_applied at = { .next_lsn = 1 }, written;
 	struct steme_feed f;
 	int err = steme_feed_init(&f, ix, &at, STEME_KNOWN_REBUILD);
 
 	if (err != STEME_OK || (err = feed_all(s, &f, &at, why)) != STEME_OK)
 		goto out;
-	if ((err = steme_feed_end(&f, end)) == STEME_OK)
+	*end = f.apply.at;
+	if ((err = steme_feed_leave_last(&f)) == STEME_OK)
+		err = steme_feed_end(&f, &written);
+	if (err == STEME_OK)
 		err = ix->ops->checkpoint(ix);
 	if (err == STEME_OK && f.records > 0) {
-		at.number = end->number;
+		at.number = written.number;
 		err = steme_checkpoint_put(ix, &at, true);
 	}
 	if (err != STEME_OK) {

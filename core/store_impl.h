@@ -324,6 +324,7 @@ struct steme_feed {
 	bool in_group;
 	uint64_t group_first_lsn;
 	struct steme_applied at_group;	/* before the group */
+	struct steme_batch_mark mark;	/* before the group */
 	uint64_t stop_lsn;		/* records from here on are left out; 0: none */
 	uint64_t first_lsn;		/* of the first record seen */
 	uint64_t records;
@@ -345,6 +346,8 @@ int steme_feed_visit(void *feed, const struct steme_wal_rec *rec,
     const struct steme_wal_pos *pos);
 /* A steme_wal_on_trouble: goes on if gaps are accepted. */
 int steme_feed_trouble(void *feed, const struct steme_wal_trouble *t);
+/* Takes the last group out again.  Before steme_feed_end(), if at all. */
+int steme_feed_leave_last(struct steme_feed *f);
 /* Writes what is left and joins the writer.  at: where the index stands then. */
 int steme_feed_end(struct steme_feed *f, struct steme_applied *at);
 void steme_feed_fini(struct steme_feed *f);

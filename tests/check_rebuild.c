@@ -259,6 +259,15 @@ END_TEST
 
 /* ---- logs that the next start would refuse ---- */
 
+static int
+copy_file(const char *from, const char *to)
+{
+	char cmd[300];
+
+	snprintf(cmd, sizeof(cmd), "cp '%s' '%s'", from, to);
+	return system(cmd);
+}
+
 /* The last place of text in the newest segment gets another byte. */
 static void
 damage_last(const char *text)
@@ -356,6 +365,75 @@ START_TEST(the_end_of_the_log_must_be_in_its_own_folder)
 	ck_assert_int_eq(rename(copy, path), 0);
 	ck_assert_msg(rebuild(&at, &why) == STEME_OK, "%s", why.text);
 	must_hold_all();
+}
+END_TEST
+
+/* The last group may not be on disk: what the power took with it is not stored. */
+START_TEST(a_group_that_the_log_loses_is_not_in_the_new_index)
+{
+	struct made m = make_claim(&ann, "the/last", "p", "v", T0);
+	char path[128], before[128];
+	struct steme_applied at;
+	struct steme_store *s;
+	struct steme_put p;
+	struct steme_why why;
+
+	snprintf(path, sizeof(path), "%s/segment.001.wal", P.wal);
+	snprintf(before, sizeof(before), "%s/before", P.dir);
+	ck_assert_int_eq(copy_file(path, before), 0);
+	s = place_open(&P);
+	ck_assert_int_eq(write_one(s, &m, &p), STEME_OK);
+	steme_store_close(s);
+	ck_assert_msg(rebuild(&at, &why) == STEME_OK, "%s", why.text);
+	ck_assert_uint_eq(at.counts.assertions, CLAIMS + 1);
+	ck_assert_int_eq(rename(before, path), 0);
+	s = place_open(&P);
+	ck_assert(!has(s, &m.id));
+	/* so it is stored when it comes again, and not said to be there */
+	ck_assert_int_eq(write_one(s, &m, &p), STEME_OK);
+	ck_assert_int_eq(p.status, STEME_CREATED);
+	must_verify(s);
+	steme_store_close(s);
+	made_free(&m);
+}
+END_TEST
+
+/* Segments that the index in kv knows. */
+static unsigned
+segments_known(void)
+{
+	struct steme_index *ix;
+	struct steme_iter it;
+	unsigned n = 0;
+
+	ck_assert_int_eq(steme_index_leveldb(&ix, P.kv, NULL, NULL), STEME_OK);
+	ck_assert_int_eq(ix->ops->iter_open(ix, NULL, "Z", 1, "[", 1, false, &it), 0);
+	while (ix->ops->iter_next(ix, &it) == STEME_OK)
+		n++;
+	ix->ops->iter_close(ix, &it);
+	ix->ops->close(ix);
+	return n;
+}
+
+START_TEST(each_segment_is_known_whichever_the_last_group_lies_in)
+{
+	struct steme_applied at;
+	struct steme_store *s;
+	struct steme_why why;
+	unsigned most = 0, n;
+
+	P.o.segment_bytes = 4096;
+	for (int i = 0; i < 12; i++) {
+		s = place_open(&P);
+		must_claim(s, &ann, "small/segments", "p", "v", T0 + i);
+		steme_store_close(s);
+		n = segments_known();
+		ck_assert_msg(rebuild(&at, &why) == STEME_OK, "%s", why.text);
+		steme_store_close(place_open(&P));
+		ck_assert_uint_eq(segments_known(), n);
+		most = n > most ? n : most;
+	}
+	ck_assert_uint_gt(most, 2);
 }
 END_TEST
 
@@ -480,6 +558,8 @@ suite(void)
 	tcase_add_loop_test(t, a_log_damaged_at_its_end_is_repaired_first, 0, 2);
 	tcase_add_test(t, damage_further_back_costs_its_records_if_that_is_accepted);
 	tcase_add_test(t, the_end_of_the_log_must_be_in_its_own_folder);
+	tcase_add_test(t, a_group_that_the_log_loses_is_not_in_the_new_index);
+	tcase_add_test(t, each_segment_is_known_whichever_the_last_group_lies_in);
 	suite_add_tcase(s, t);
 	return s;
 }
