@@ -278,7 +278,8 @@ EXTRA_DIST += %D%/bench/part-mount.sh %D%/bench/part-store.sh
 EXTRA_DIST += %D%/bench/claims.sql %D%/bench/insert.pgbench
 # Beside PostgreSQL, ext4 and a bare file; BENCH="import query" make bench: some parts.
 .PHONY: bench
-bench: all $(BENCH_TOOLS) $(BENCH_HTTP_TOOLS)
+bench: all
+	$(MAKE) $(AM_MAKEFLAGS) $(BENCH_TOOLS) $(BENCH_HTTP_TOOLS)
 	@STEME_BUILD='$(abs_top_builddir)' bash '$(top_srcdir)/tests/bench/bench.sh'
 
 # Of one module each, by hand.
