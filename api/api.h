@@ -77,7 +77,6 @@ struct api {
 	_Atomic(struct steme_changes *) changes;	/* NULL until the daemon was seen */
 	struct api_guard *guard;
 	struct api_watch *watch;
-	struct api_request *told, *told_last;	/* the client's thread alone */
 	_Atomic uint64_t node;			/* the daemon's id; 0 until it was seen */
 	atomic_bool jobs[API_NJOBS];		/* under way, begun here */
 	/* metrics */
@@ -127,7 +126,6 @@ struct api_request {
 	int err;
 	char why[512];
 	struct steme_buf answer;
-	struct api_request *next_told;	/* answered, about to be resumed */
 	unsigned patience_ms;		/* 0: request_timeout_seconds */
 	void (*then)(struct api_request *r);	/* goes on after an answer */
 	void *state;			/* a handler's own, freed by free_state */
@@ -235,8 +233,6 @@ void api_ask_buf(struct api_request *r, enum steme_msg type, struct steme_buf *b
 bool api_suspend(struct api_request *r) __attribute__((warn_unused_result));
 /* Any thread; r must not be touched afterwards. */
 void api_wake(struct api_request *r);
-/* For the async client: resumes those whose answers it has told; arg is struct api. */
-void api_told(void *arg);
 unsigned api_deadline_ms(const struct api *a);
 
 /* ---- listeners, connections: listen.c ---- */

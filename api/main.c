@@ -264,8 +264,7 @@ start(struct api *a, struct steme_why *why)
 {
 	struct steme_aclient_opts co = {
 		.path = a->in.socket, .role = STEME_ROLE_NONE,
-		.program = NAME " " PACKAGE_VERSION, .state = on_state,
-		.told = api_told, .arg = a,
+		.program = NAME " " PACKAGE_VERSION, .state = on_state, .arg = a,
 	};
 	int err;
 

@@ -58,15 +58,6 @@ api_suspend(struct api_request *r)
 	return true;
 }
 
-static void
-resumed(struct api *a, unsigned n)
-{
-	pthread_mutex_lock(&a->mu);
-	if ((a->suspended -= n) == 0)
-		pthread_cond_broadcast(&a->changed);
-	pthread_mutex_unlock(&a->mu);
-}
-
 void
 api_wake(struct api_request *r)
 {
@@ -74,27 +65,10 @@ api_wake(struct api_request *r)
 
 	MHD_resume_connection(r->c);
 	/* r may be gone from here on */
-	resumed(a, 1);
-}
-
-/*
- * Together: the listener's thread wakes with the first, and one that wakes for each answer
- * costs more than the answer.
- */
-void
-api_told(void *arg)
-{
-	struct api *a = arg;
-	struct api_request *r = a->told, *next;
-	unsigned n = 0;
-
-	a->told = NULL;
-	for (; r != NULL; r = next, n++) {
-		next = r->next_told;
-		MHD_resume_connection(r->c);
-	}
-	if (n > 0)
-		resumed(a, n);
+	pthread_mutex_lock(&a->mu);
+	if (--a->suspended == 0)
+		pthread_cond_broadcast(&a->changed);
+	pthread_mutex_unlock(&a->mu);
 }
 
 static void
@@ -115,12 +89,7 @@ on_answer(void *arg, const struct steme_reply *rep)
 		snprintf(r->why, sizeof(r->why), "%s", rep->why);
 	}
 	r->ready = true;
-	r->next_told = NULL;
-	if (r->api->told == NULL)
-		r->api->told = r;
-	else
-		r->api->told_last->next_told = r;
-	r->api->told_last = r;
+	api_wake(r);
 }
 
 void

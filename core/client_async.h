@@ -37,11 +37,6 @@ struct steme_aclient_opts {
 	 * last went down (NULL).  May be NULL.
 	 */
 	void (*state)(void *arg, const struct steme_msg_welcome *w);
-	/*
-	 * Called by the client's thread when it has told the answers it has, one or many:
-	 * whoever wakes others for each answer may do so here for all.  May be NULL.
-	 */
-	void (*told)(void *arg);
 	void *arg;
 };
 

@@ -45,13 +45,6 @@ tell(struct steme_aclient *c, struct tell *t)
 	steme_buf_fini(&t->joined);
 }
 
-static void
-all_told(struct steme_aclient *c, unsigned n)
-{
-	if (n > 0 && c->o.told != NULL)
-		c->o.told(c->o.arg);
-}
-
 /* ---- the end of a connection ---- */
 
 /* The first slot from i on that is active and, if now_ms > 0, past its deadline. */
@@ -72,9 +65,7 @@ find_locked(const struct aconn *cn, uint32_t i, int64_t now_ms)
 static void
 fail_slots(struct aconn *cn, int64_t now_ms, int err, const char *text)
 {
-	unsigned n = 0;
-
-	for (uint32_t i = 0; ; i++, n++) {
+	for (uint32_t i = 0; ; i++) {
 		struct tell t = { .r = { .err = err } };
 		struct aslot *s;
 
@@ -82,7 +73,6 @@ fail_slots(struct aconn *cn, int64_t now_ms, int err, const char *text)
 		i = find_locked(cn, i, now_ms);
 		if (i == cn->nslots) {
 			MUST(pthread_mutex_unlock(&cn->mu));
-			all_told(cn->c, n);
 			return;
 		}
 		s = &cn->slots[i];
@@ -295,7 +285,6 @@ tell_some(struct aconn *cn)
 	MUST(pthread_mutex_unlock(&cn->mu));
 	for (unsigned i = 0; i < n; i++)
 		tell(cn->c, &told[i]);
-	all_told(cn->c, n);
 	return err;
 }
 

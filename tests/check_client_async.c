@@ -249,56 +249,6 @@ START_TEST(nothing_is_lost_or_told_twice_while_the_daemon_comes_and_goes)
 }
 END_TEST
 
-/* What is said to be told: of how many answers, and in how many turns. */
-struct turns {
-	struct tally tally;
-	atomic_int told, turns;
-};
-
-static void
-on_told(void *arg)
-{
-	struct turns *t = arg;
-
-	atomic_store(&t->told, atomic_load(&t->tally.done));
-	atomic_fetch_add(&t->turns, 1);
-}
-
-START_TEST(the_end_of_each_turn_is_told_however_requests_end)
-{
-	struct turns t = { .told = 0 };
-	struct steme_aclient_opts o = { .path = D.path, .connections = 1,
-	    .told = on_told, .arg = &t };
-	struct steme_aclient *c;
-	struct steme_frame h;
-	struct fake f;
-	int fd;
-
-	stop_serving();
-	fake_listen(&f, D.path);
-	ck_assert_int_eq(steme_aclient_new(&c, &o, NULL), STEME_OK);
-	fd = fake_accept(&f);
-	ck_assert_int_eq(steme_aclient_wait_up(c, 5000, NULL), STEME_OK);
-	ck_assert_int_eq(atomic_load(&t.turns), 0);
-	/* an answer, a deadline, the end: one turn each, after what it is about */
-	for (int i = 0; i < 3; i++)
-		ck_assert_int_eq(steme_aclient_submit(c, STEME_MSG_PING, "", 0, 0,
-		    i == 1 ? 50 : 0, tally_one, &t.tally, NULL), STEME_OK);
-	ck_assert(fake_request(fd, &h));
-	fake_reply(fd, &h, 0, "x", 1);
-	await(&t.turns, 2);
-	ck_assert_int_eq(atomic_load(&t.told), 2);
-	ck_assert_int_eq(atomic_load(&t.tally.late), 1);
-	steme_aclient_stop(c);
-	ck_assert_int_eq(atomic_load(&t.turns), 3);
-	ck_assert_int_eq(atomic_load(&t.told), 3);
-	ck_assert_int_eq(atomic_load(&t.tally.lost), 1);
-	steme_aclient_free(c);
-	close(fd);
-	close(f.listens);
-}
-END_TEST
-
 START_TEST(deadlines_are_kept_and_late_answers_dropped)
 {
 	struct tally tally = { 0 };
@@ -479,7 +429,6 @@ suite(void)
 	tcase_add_test(t, a_lost_daemon_fails_what_is_out_and_is_found_again);
 	tcase_add_test(t,
 	    nothing_is_lost_or_told_twice_while_the_daemon_comes_and_goes);
-	tcase_add_test(t, the_end_of_each_turn_is_told_however_requests_end);
 	tcase_add_test(t, deadlines_are_kept_and_late_answers_dropped);
 	tcase_add_test(t, a_watch_streams_and_is_cancelled);
 	tcase_add_test(t, limits_are_told_at_once);

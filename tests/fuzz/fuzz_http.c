@@ -157,7 +157,6 @@ answer(unsigned how, const uint8_t *data, size_t size)
 	if (fake_questions->type == STEME_MSG_WATCH || fake_questions->type == STEME_MSG_LOG)
 		rep = (struct steme_reply){ .err = STEME_ECONN, .why = "gone" };
 	fake_answer(&rep);
-	api_told(&A);
 }
 
 /* ---- what is answered ---- */
