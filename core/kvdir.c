@@ -5,6 +5,8 @@
  */
 #include "config.h"
 #include "core/store_impl.h"
+#include "core/log.h"
+#include "core/util.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -90,6 +92,21 @@ steme_kv_remove(const char *dir, struct steme_why *why)
 		return steme_fail(why, steme_err_from_errno(errno),
 		    "%s cannot be removed: %s", dir, strerror(errno));
 	return STEME_OK;
+}
+
+void
+steme_kv_tidy(const struct steme_store *s)
+{
+	static const char *const suffix[] = { "new", "old" };
+	struct steme_why why = { "" };
+	char path[PATH_MAX];
+
+	for (size_t i = 0; i < STEME_NELEM(suffix); i++) {
+		snprintf(path, sizeof(path), "%s.%s", s->kv_dir, suffix[i]);
+		if (steme_kv_remove(path, &why) != STEME_OK)
+			steme_log(STEME_WARN | STEME_LOG_STORAGE, "index: %s is left of an "
+			    "earlier rebuild and cannot be removed: %s", path, why.text);
+	}
 }
 
 /* The new folder takes the name of the old one, which goes once nobody reads it. */

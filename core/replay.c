@@ -190,6 +190,17 @@ settle(struct steme_store *s, const struct steme_standing *st, struct steme_appl
 	return err;
 }
 
+/* The index is whole: it has its name, and the only one. */
+static int
+take_place(struct steme_store *s, struct steme_why *why)
+{
+	int err = s->fresh_kv ? steme_kv_swap(s, NULL, why) : STEME_OK;
+
+	if (err == STEME_OK)
+		steme_kv_tidy(s);
+	return err;
+}
+
 int
 steme_recover(struct steme_store *s, const struct steme_store_opts *o,
     struct steme_why *why)
@@ -236,8 +247,8 @@ steme_recover(struct steme_store *s, const struct steme_store_opts *o,
 	if (err != STEME_OK)
 		goto out;
 	err = find_genesis(s, &f, why);
-	if (err == STEME_OK && s->fresh_kv)
-		err = steme_kv_swap(s, NULL, why);
+	if (err == STEME_OK && o->index == NULL)
+		err = take_place(s, why);
 	if (err != STEME_OK)
 		goto out;
 	tell_offline(s);

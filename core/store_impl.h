@@ -290,6 +290,8 @@ void steme_kv_heal(const struct steme_store *s);
 bool steme_marked_rebuild(const struct steme_store *s);
 /* Asks the next start to rebuild the index, or takes that back. */
 void steme_mark_rebuild(struct steme_store *s, bool on);
+/* kv_dir is in use, and the log locked: what a crash left beside it goes. */
+void steme_kv_tidy(const struct steme_store *s);
 void steme_kv_new_path(const struct steme_store *s, char out[4096]);
 /* Removes an index folder; fine if there is none. */
 int steme_kv_remove(const char *dir, struct steme_why *why);

@@ -525,6 +525,8 @@ START_TEST(cut_at_any_step_the_index_is_there)
 			break;
 		ck_assert_msg((status = in_child(run_look, n)) == 0,
 		    "cut %d: no usable index (%d)", n, status);
+		ck_assert_msg(!is_there(".new") && !is_there(".old"),
+		    "cut %d: half an index is left", n);
 		ck_assert_int_eq(stat(P.kv, &after), 0);
 		exchanged += before.st_ino != after.st_ino;
 	}
