@@ -6,30 +6,32 @@
  */
 #include "config.h"
 #include "core/store_impl.h"
+#include "core/found.h"
 #include "core/path.h"
 #include "core/util.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define CHUNK_FIRST	(16u << 10)
-#define CHUNK_NEXT	(120u << 10)
 /* All marks of a concept are looked at if they are so few, or so many a claim. */
 #define MARKS_FEW	200
 #define MARKS_SEEK	20
 
-struct chunk {
-	struct chunk *next;
-	size_t used, cap;
-	_Alignas(16) uint8_t data[];
+struct claim {
+	const struct steme_found *f;
+	uint32_t name;			/* index of its concept among names */
 };
 
-/* An assertion or a mark as found: slices point into the arena. */
+struct claims {
+	struct claim *v;
+	size_t n, cap;
+};
+
+/* A mark as found: its slices point into the arena. */
 struct raw {
 	struct steme_record r;
-	struct steme_str predicate;	/* assertions */
-	uint32_t name;			/* index of its concept among names */
-	char mark;			/* 0, 'r' or 'v' */
+	uint32_t name;
+	char kind;			/* 'r' or 'v' */
 };
 
 struct raws {
@@ -39,120 +41,99 @@ struct raws {
 
 struct collect {
 	struct steme_index *ix;
-	struct chunk *arena;		/* newest first */
+	struct steme_arena arena;
 	uint64_t max_lsn;
 	struct steme_str *names;	/* the concepts to look at */
 	size_t nnames;
-	struct raws claims, marks;
+	struct claims claims;
+	struct raws marks;
 	size_t limit;			/* scan() gives up after so many; 0: never */
 };
 
 static void *
 take(struct collect *c, size_t n)
 {
-	struct chunk *k = c->arena;
-	void *p;
-
-	n = (n + 15) & ~(size_t)15;
-	if (k == NULL || k->cap - k->used < n) {
-		size_t cap = k == NULL ? CHUNK_FIRST : CHUNK_NEXT;
-
-		cap = STEME_MAX(cap, n);
-		if ((k = malloc(sizeof(*k) + cap)) == NULL)
-			return NULL;
-		k->used = 0;
-		k->cap = cap;
-		k->next = c->arena;
-		c->arena = k;
-	}
-	p = k->data + k->used;
-	k->used += n;
-	return p;
+	return steme_arena_take(&c->arena, n);
 }
 
 void
 steme_cands_fini(struct steme_cands *c)
 {
-	struct chunk *k = c->private_, *next;
+	struct steme_arena a = { c->private_, 0 };
 
-	for (; k != NULL; k = next) {
-		next = k->next;
-		free(k);
-	}
+	steme_arena_fini(&a);
 	memset(c, 0, sizeof(*c));
 }
 
-static struct raw *
-add_raw(struct raws *l)
+/* Room for one more in v, an array of *cap.  The array, or NULL. */
+static void *
+grown(void *v, size_t n, size_t *cap, size_t size)
 {
-	if (l->n == l->cap) {
-		size_t cap = l->cap == 0 ? 16 : l->cap * 2;
-		struct raw *v = realloc(l->v, cap * sizeof(*v));
+	size_t more = *cap == 0 ? 16 : *cap * 2;
 
-		if (v == NULL)
-			return NULL;
+	if (n < *cap)
+		return v;
+	if ((v = realloc(v, more * size)) != NULL)
+		*cap = more;
+	return v;
+}
+
+static int
+add_claim(struct collect *c, const struct steme_found *f, uint32_t name)
+{
+	struct claims *l = &c->claims;
+	struct claim *v = grown(l->v, l->n, &l->cap, sizeof(*v));
+
+	if (v == NULL)
+		return STEME_ENOMEM;
+	l->v = v;
+	v[l->n++] = (struct claim){ f, name };
+	return STEME_OK;
+}
+
+static int
+add_mark(struct collect *c, const struct steme_record *r, uint32_t name, char kind)
+{
+	struct raws *l = &c->marks;
+	struct raw *v = grown(l->v, l->n, &l->cap, sizeof(*v));
+	char *copy = take(c, r->bytes.n);
+
+	if (v != NULL)
 		l->v = v;
-		l->cap = cap;
-	}
-	return &l->v[l->n++];
+	if (v == NULL || copy == NULL)
+		return STEME_ENOMEM;
+	memcpy(copy, r->bytes.p, r->bytes.n);
+	v[l->n] = (struct raw){ *r, name, kind };
+	v[l->n].r.ids = NULL;
+	v[l->n++].r.bytes.p = copy;
+	return STEME_OK;
 }
 
 /* ---- finding ---- */
-
-/* The predicate in a key; entries of one predicate share its copy. */
-static int
-predicate_of(struct collect *c, struct raw *raw, const uint8_t *p, size_t n)
-{
-	const uint8_t *end = memchr(p, 0, n);
-	const struct raw *last = c->claims.n > 1 ? raw - 1 : NULL;
-	struct steme_str s = { (const char *)p, 0 };
-	char *copy;
-
-	if (end == NULL)
-		return STEME_ECORRUPT;
-	s.n = (size_t)(end - p);
-	if (last != NULL && steme_str_eq(last->predicate, s)) {
-		raw->predicate = last->predicate;
-		return STEME_OK;
-	}
-	if ((copy = take(c, s.n + 1)) == NULL)
-		return STEME_ENOMEM;
-	memcpy(copy, s.p, s.n);
-	raw->predicate = (struct steme_str){ copy, s.n };
-	return STEME_OK;
-}
 
 /* Keeps one entry, if it is visible.  skip: bytes of the key before the predicate. */
 static int
 keep(struct collect *c, const struct steme_iter *it, size_t skip, uint32_t name)
 {
-	struct steme_record seen;
-	struct raw *raw;
-	uint8_t *copy;
-	char mark = 0;
+	const struct steme_found *f;
+	struct steme_record r;
+	struct steme_str p;
 	int err;
 
 	if (it->klen <= skip + 1)
 		return STEME_ECORRUPT;
-	if (it->key[skip] == 1)
-		mark = (char)it->key[skip + 1];
-	err = steme_record_decode_value(&seen, it->val, it->vlen);
-	if (err != STEME_OK || seen.lsn > c->max_lsn)
+	err = steme_record_decode_value(&r, it->val, it->vlen);
+	if (err != STEME_OK || r.lsn > c->max_lsn)
 		return err;
-	if ((copy = take(c, it->vlen)) == NULL)
-		return STEME_ENOMEM;
-	memcpy(copy, it->val, it->vlen);
-	raw = add_raw(mark != 0 ? &c->marks : &c->claims);
-	if (raw == NULL)
-		return STEME_ENOMEM;
-	raw->r = seen;
-	raw->r.bytes.p = (const char *)copy + (seen.bytes.p - (const char *)it->val);
-	raw->r.ids = NULL;
-	raw->name = name;
-	raw->mark = mark;
-	if (mark != 0)
-		return STEME_OK;
-	return predicate_of(c, raw, it->key + skip, it->klen - skip);
+	if (it->key[skip] == 1)
+		return add_mark(c, &r, name, (char)it->key[skip + 1]);
+	if ((err = steme_found_new(&c->arena, &r, &f)) != STEME_OK)
+		return err;
+	p = f->o->predicate;
+	if (p.p == NULL || it->klen - skip <= p.n || memcmp(it->key + skip, p.p, p.n) != 0 ||
+	    it->key[skip + p.n] != 0)
+		return STEME_ECORRUPT;
+	return add_claim(c, f, name);
 }
 
 static int
@@ -219,9 +200,9 @@ find_marks(struct collect *c, uint32_t name, size_t first)
 	c->marks.n = before;
 	err = STEME_OK;
 	for (size_t i = first; i < first + claims && err == STEME_OK; i++) {
-		err = scan_marks_on(c, name, &c->claims.v[i].r.id, 'r');
+		err = scan_marks_on(c, name, &c->claims.v[i].f->id, 'r');
 		if (err == STEME_OK)
-			err = scan_marks_on(c, name, &c->claims.v[i].r.id, 'v');
+			err = scan_marks_on(c, name, &c->claims.v[i].f->id, 'v');
 	}
 	return err;
 }
@@ -301,14 +282,14 @@ find_all(struct collect *c, const struct steme_world *w, struct steme_str concep
 /* ---- settling ---- */
 
 static int
-raw_cmp(const void *x, const void *y)
+claim_cmp(const void *x, const void *y)
 {
-	const struct raw *a = x, *b = y;
-	int c = steme_str_cmp(a->predicate, b->predicate);
+	const struct claim *a = x, *b = y;
+	int c = steme_str_cmp(a->f->o->predicate, b->f->o->predicate);
 
 	if (c == 0)
 		c = (a->name > b->name) - (a->name < b->name);
-	return c != 0 ? c : steme_id_cmp(&a->r.id, &b->r.id);
+	return c != 0 ? c : steme_id_cmp(&a->f->id, &b->f->id);
 }
 
 /* Candidates from what was found, grouped by predicate. */
@@ -318,37 +299,35 @@ build(struct collect *c, struct steme_cands *out)
 	struct steme_cand *cands;
 	struct steme_cand_group *g = NULL;
 	size_t ngroups = 0;
-	int err;
 
 	if (c->claims.n == 0)
 		return STEME_OK;
 	if (c->nnames > 1)
-		qsort(c->claims.v, c->claims.n, sizeof(*c->claims.v), raw_cmp);
+		qsort(c->claims.v, c->claims.n, sizeof(*c->claims.v), claim_cmp);
 	for (size_t i = 0; i < c->claims.n; i++)
-		ngroups += i == 0 || !steme_str_eq(c->claims.v[i].predicate,
-		    c->claims.v[i - 1].predicate);
+		ngroups += i == 0 || !steme_str_eq(c->claims.v[i].f->o->predicate,
+		    c->claims.v[i - 1].f->o->predicate);
 	out->groups = take(c, ngroups * sizeof(*out->groups));
 	cands = take(c, c->claims.n * sizeof(*cands));
 	if (out->groups == NULL || cands == NULL)
 		return STEME_ENOMEM;
 	memset(out->groups, 0, ngroups * sizeof(*out->groups));
 	for (size_t i = 0; i < c->claims.n; i++) {
-		const struct raw *raw = &c->claims.v[i];
+		const struct steme_found *f = c->claims.v[i].f;
 		struct steme_cand *d = &cands[i];
 
-		if (g == NULL || !steme_str_eq(g->predicate, raw->predicate)) {
+		if (g == NULL || !steme_str_eq(g->predicate, f->o->predicate)) {
 			g = &out->groups[out->ngroups++];
-			g->predicate = raw->predicate;
+			g->predicate = f->o->predicate;
 			g->c = d;
 		}
-		if ((err = steme_object_of(&d->o, &raw->r, NULL)) != STEME_OK)
-			return STEME_ECORRUPT;
-		d->id = raw->r.id;
-		d->lsn = raw->r.lsn;
-		d->hlc = raw->r.hlc;
-		d->node = raw->r.node;
+		d->o = f->o;
+		d->id = f->id;
+		d->lsn = f->lsn;
+		d->hlc = f->hlc;
+		d->node = f->node;
 		d->rank_us = 0;
-		d->confidence = d->o.confidence;
+		d->confidence = f->o->confidence;
 		d->votes = 0;
 		d->state = STEME_CURRENT;
 		g->n++;
@@ -431,7 +410,7 @@ match(struct collect *c, struct steme_cands *out, struct sorted_marks *m)
 		return STEME_ENOMEM;
 	for (uint32_t g = 0; g < out->ngroups; g++)
 		for (size_t i = 0; i < out->groups[g].n; i++, k++)
-			ids[k] = (struct by_id){ &c->claims.v[k].r.id,
+			ids[k] = (struct by_id){ &c->claims.v[k].f->id,
 			    (uint32_t)k, g };
 	qsort(ids, c->claims.n, sizeof(*ids), by_id_cmp);
 	for (size_t i = 0; i < c->marks.n; i++) {
@@ -441,7 +420,7 @@ match(struct collect *c, struct steme_cands *out, struct sorted_marks *m)
 		at = bsearch(&key, ids, c->claims.n, sizeof(*ids), by_id_cmp);
 		if (at != NULL && c->claims.v[at->raw].name == c->marks.v[i].name)
 			hits[nhits++] = (struct hit){ (uint32_t)i, at->group,
-			    c->marks.v[i].mark == 'v' };
+			    c->marks.v[i].kind == 'v' };
 	}
 	qsort(hits, nhits, sizeof(*hits), hit_cmp);
 	for (size_t i = 0; i < nhits; i++) {
@@ -523,7 +502,7 @@ steme_store_collect(struct steme_store *s, const struct steme_lens_ctx *ctx,
 		err = settle(&c, &in, out, lsn, hlc);
 	free(c.claims.v);
 	free(c.marks.v);
-	out->private_ = c.arena;
+	out->private_ = c.arena.newest;
 	if (err != STEME_OK)
 		steme_cands_fini(out);
 	return steme_store_index_error(s, err, "collecting the claims of a concept");

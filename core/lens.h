@@ -28,9 +28,9 @@ enum steme_state {
 };
 const char *steme_state_name(enum steme_state s);
 
-/* One assertion as lenses see it.  Slices borrow from the caller. */
+/* One assertion as lenses see it.  The object and its bytes belong to the caller. */
 struct steme_cand {
-	struct steme_object o;
+	const struct steme_object *o;
 	struct steme_id id;
 	uint64_t lsn, hlc, node;
 	int64_t rank_us;	/* newest: min(time, hlc + 300 s), or time under as_of */

@@ -25,10 +25,10 @@ depth(struct steme_str concept)
 int
 steme_constraint_cmp(const struct steme_cand *a, const struct steme_cand *b)
 {
-	unsigned da = depth(a->o.concept), db = depth(b->o.concept);
+	unsigned da = depth(a->o->concept), db = depth(b->o->concept);
 	int d;
 
-	if ((d = steme_str_cmp(a->o.predicate, b->o.predicate)) != 0)
+	if ((d = steme_str_cmp(a->o->predicate, b->o->predicate)) != 0)
 		return d;
 	if (da != db)
 		return da > db ? -1 : 1;

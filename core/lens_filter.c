@@ -90,8 +90,8 @@ decayed(const struct steme_lens_ctx *ctx, const struct steme_cand *c)
 	    ctx->now_us;
 
 	if (!ctx->decay)
-		return c->o.confidence;
-	return steme_fixed_decayed(c->o.confidence, now - c->o.time_us,
+		return c->o->confidence;
+	return steme_fixed_decayed(c->o->confidence, now - c->o->time_us,
 	    steme_world_half_life(ctx->world, tier_of(ctx, c)));
 }
 
@@ -104,20 +104,20 @@ settle_alone(const struct steme_lens_ctx *ctx, struct steme_cand *c)
 	c->votes = 0;
 	c->reasons = 0;
 	c->state = STEME_CURRENT;
-	c->rank_us = rank_of(ctx, c->o.time_us, c->hlc);
+	c->rank_us = rank_of(ctx, c->o->time_us, c->hlc);
 	c->confidence = decayed(ctx, c);
-	if (!steme_bounds_has(&ctx->bounds, c->o.time_us, c->hlc, c->lsn)) {
+	if (!steme_bounds_has(&ctx->bounds, c->o->time_us, c->hlc, c->lsn)) {
 		c->state = STEME_FUTURE;
 		return;
 	}
-	if (!steme_world_counts(w, &c->o.agent, c->hlc) ||
-	    (c->o.source.p != NULL && steme_world_source_retracted(w, c->o.source)))
+	if (!steme_world_counts(w, &c->o->agent, c->hlc) ||
+	    (c->o->source.p != NULL && steme_world_source_retracted(w, c->o->source)))
 		c->reasons |= STEME_INC_RETRACTED;
-	if (c->o.lifecycle == STEME_DEPRECATED)
+	if (c->o->lifecycle == STEME_DEPRECATED)
 		c->reasons |= STEME_INC_DEPRECATED;
-	if (c->o.lifecycle == STEME_REJECTED)
+	if (c->o->lifecycle == STEME_REJECTED)
 		c->reasons |= STEME_INC_REJECTED;
-	if (c->o.epoch.p != NULL && steme_world_epoch_superseded(w, c->o.epoch))
+	if (c->o->epoch.p != NULL && steme_world_epoch_superseded(w, c->o->epoch))
 		c->reasons |= STEME_INC_OLD_EPOCHS;
 }
 
@@ -136,7 +136,7 @@ retract(const struct steme_lens_ctx *ctx, struct finder *f,
 
 	if (!mark_counts(ctx, m) || (c = find(f, &m->assertion)) == NULL)
 		return;
-	if (steme_id_eq(&c->o.agent, &m->agent))
+	if (steme_id_eq(&c->o->agent, &m->agent))
 		c->reasons |= STEME_INC_RETRACTED;
 }
 
@@ -146,18 +146,18 @@ supersede(const struct steme_lens_ctx *ctx, struct finder *f, struct steme_cand 
 {
 	bool steward;
 
-	if (by->o.nsupersedes == 0 || by->state == STEME_FUTURE ||
+	if (by->o->nsupersedes == 0 || by->state == STEME_FUTURE ||
 	    (by->reasons & STEME_INC_RETRACTED) != 0 ||
-	    by->o.lifecycle == STEME_PROPOSED ||
-	    by->o.lifecycle == STEME_UNDER_REVIEW)
+	    by->o->lifecycle == STEME_PROPOSED ||
+	    by->o->lifecycle == STEME_UNDER_REVIEW)
 		return;
-	steward = steme_world_is_steward(ctx->world, &by->o.agent);
-	for (unsigned i = 0; i < by->o.nsupersedes; i++) {
-		struct steme_cand *c = find(f, &by->o.supersedes[i]);
+	steward = steme_world_is_steward(ctx->world, &by->o->agent);
+	for (unsigned i = 0; i < by->o->nsupersedes; i++) {
+		struct steme_cand *c = find(f, &by->o->supersedes[i]);
 
-		if (c != NULL && (steward || steme_id_eq(&c->o.agent, &by->o.agent)) &&
-		    steme_str_eq(c->o.concept, by->o.concept) &&
-		    steme_str_eq(c->o.predicate, by->o.predicate))
+		if (c != NULL && (steward || steme_id_eq(&c->o->agent, &by->o->agent)) &&
+		    steme_str_eq(c->o->concept, by->o->concept) &&
+		    steme_str_eq(c->o->predicate, by->o->predicate))
 			c->reasons |= STEME_INC_SUPERSEDED;
 	}
 }
@@ -286,10 +286,10 @@ counts(const struct steme_lens_ctx *ctx, const struct steme_cand *c, unsigned in
 {
 	if (c->state == STEME_FUTURE || (c->reasons & ~inc) != 0)
 		return false;
-	if (ctx->lifecycle >= 0 && (int)c->o.lifecycle != ctx->lifecycle)
+	if (ctx->lifecycle >= 0 && (int)c->o->lifecycle != ctx->lifecycle)
 		return false;
-	if (ctx->epoch.p != NULL && (c->o.epoch.p == NULL ||
-	    !steme_str_eq(c->o.epoch, ctx->epoch)))
+	if (ctx->epoch.p != NULL && (c->o->epoch.p == NULL ||
+	    !steme_str_eq(c->o->epoch, ctx->epoch)))
 		return false;
 	return c->hlc > ctx->since_hlc || ctx->since_hlc == 0;
 }

@@ -54,7 +54,7 @@ share_of(int64_t part, int64_t whole)
 static inline int64_t
 authority_of(const struct steme_lens_ctx *ctx, const struct steme_cand *c)
 {
-	return (int64_t)c->confidence * steme_world_trust(ctx->world, &c->o.agent);
+	return (int64_t)c->confidence * steme_world_trust(ctx->world, &c->o->agent);
 }
 
 static inline int32_t
@@ -66,7 +66,7 @@ authority_round(int64_t product)
 static inline enum steme_class
 tier_of(const struct steme_lens_ctx *ctx, const struct steme_cand *c)
 {
-	return steme_world_class(ctx->world, &c->o.agent, c->o.class_, c->o.concept);
+	return steme_world_class(ctx->world, &c->o->agent, c->o->class_, c->o->concept);
 }
 
 /* One function a lens; out is zero but for winner == -1 and candidates; n > 0. */

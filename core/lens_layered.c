@@ -38,7 +38,7 @@ across(const struct steme_cand *c, const struct steme_tier *tiers, size_t n)
 
 	for (size_t i = 0; i < n; i++) {
 		for (g = 0; g < k; g++)
-			if (steme_value_eq(&c[first[g]].o, &c[tiers[i].winner].o))
+			if (steme_value_eq(c[first[g]].o, c[tiers[i].winner].o))
 				break;
 		if (g == k) {
 			first[k] = tiers[i].winner;

@@ -29,7 +29,7 @@ speaks_small(const struct steme_cand *c, const uint32_t *sub, uint32_t n, uint32
 	for (uint32_t j = 0; j < n; j++) {
 		const struct steme_cand *b = &c[sub == NULL ? j : sub[j]];
 
-		if (i != j && steme_id_eq(&a->o.agent, &b->o.agent) &&
+		if (i != j && steme_id_eq(&a->o->agent, &b->o->agent) &&
 		    cand_later(b, a) < 0)
 			return false;
 	}
@@ -54,7 +54,7 @@ group_small(struct voices *v, const struct steme_cand *c, const uint32_t *sub,
 		for (i = j = v->n; i < m; i++) {
 			const struct steme_cand *a = &c[speaking[i]];
 
-			if (i > v->n && !steme_value_eq(&first->o, &a->o))
+			if (i > v->n && !steme_value_eq(first->o, a->o))
 				continue;
 			v->weight[v->k] += a->confidence;
 			v->idx[j] = t = speaking[i];
@@ -73,7 +73,7 @@ by_value(const void *va, const void *vb)
 
 	if (a->prefix != b->prefix)
 		return a->prefix < b->prefix ? -1 : 1;
-	return steme_value_cmp(&a->c->o, &b->c->o);
+	return steme_value_cmp(a->c->o, b->c->o);
 }
 
 /* Equal values have the same; any other mixing only costs time. */
@@ -107,10 +107,10 @@ newest_each(struct item *it, uint32_t *m, const struct steme_cand *c,
 		uint32_t idx = sub == NULL ? i : sub[i];
 		const struct steme_cand *a = &c[idx];
 
-		step = hash = steme_hash_id(&a->o.agent);
+		step = hash = steme_hash_id(&a->o->agent);
 		while ((at = steme_htab_next(&agents, hash, &step)) !=
 		    STEME_HTAB_NONE)
-			if (steme_id_eq(&it[at].c->o.agent, &a->o.agent))
+			if (steme_id_eq(&it[at].c->o->agent, &a->o->agent))
 				break;
 		if (at == STEME_HTAB_NONE) {
 			err = steme_htab_add(&agents, hash, *m);
@@ -127,7 +127,7 @@ static void
 group_sorted(struct voices *v, struct item *it, uint32_t m)
 {
 	for (uint32_t i = 0; i < m; i++)
-		it[i].prefix = value_prefix(&it[i].c->o);
+		it[i].prefix = value_prefix(it[i].c->o);
 	qsort(it, m, sizeof(*it), by_value);
 	for (uint32_t i = 0; i < m; i++) {
 		if (i == 0 || by_value(&it[i - 1], &it[i]) != 0) {

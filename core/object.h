@@ -115,7 +115,10 @@ struct steme_object {
 	struct steme_id root;		/* batch */
 	int64_t time_us;
 	struct steme_id agent;
-	/* last, since the parser leaves what lies beyond their numbers as it was */
+	/*
+	 * Last, since the parser leaves what lies beyond their numbers as it was, and who
+	 * keeps many objects leaves it out (core/found.h).
+	 */
 	struct steme_id supersedes[STEME_LIST_MAX];
 	struct steme_meta meta[STEME_LIST_MAX];
 };

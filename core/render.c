@@ -152,9 +152,9 @@ steme_render_history_order(const struct steme_render *r,
 			continue;
 		if (c->hlc <= q->since_hlc && q->since_hlc != 0)
 			continue;
-		if (q->lifecycle >= 0 && (int)c->o.lifecycle != q->lifecycle)
+		if (q->lifecycle >= 0 && (int)c->o->lifecycle != q->lifecycle)
 			continue;
-		if (q->epoch.p != NULL && !steme_str_eq(q->epoch, c->o.epoch))
+		if (q->epoch.p != NULL && !steme_str_eq(q->epoch, c->o->epoch))
 			continue;
 		p[(*n)++] = c;
 	}

@@ -87,7 +87,7 @@ side_objects(const struct side *s, size_t *n)
 	if ((o = calloc(*n + 1, sizeof(const struct steme_object *))) == NULL)
 		return NULL;
 	for (size_t i = 0; i < *n; i++)
-		o[i] = &g->c[all ? s->res.shares[i].first :
+		o[i] = g->c[all ? s->res.shares[i].first :
 		    (uint32_t)s->res.winner].o;
 	return o;
 }

@@ -15,7 +15,7 @@ put_skeptic(struct steme_buf *b, const struct steme_cand_group *g,
 		steme_buf_printf(b, "%s\t%u\t",
 		    steme_dec4_format(t, res->shares[i].share),
 		    res->shares[i].agents);
-		steme_json_value(b, &g->c[res->shares[i].first].o);
+		steme_json_value(b, g->c[res->shares[i].first].o);
 		steme_buf_putc(b, '\n');
 	}
 }
@@ -29,7 +29,7 @@ put_layered(struct steme_buf *b, const struct steme_cand_group *g,
 
 		steme_buf_printf(b, "%d\t%s\t", (int)t->class_,
 		    steme_class_name(t->class_));
-		steme_json_value(b, &g->c[t->winner].o);
+		steme_json_value(b, g->c[t->winner].o);
 		steme_buf_putc(b, '\n');
 	}
 }
@@ -45,8 +45,8 @@ put_rules(struct steme_buf *b, const struct steme_cand_group *g)
 	if ((rules = steme_render_rules(g)) == NULL)
 		return STEME_ENOMEM;
 	for (size_t i = 0; i < g->counting; i++) {
-		reason = steme_constraint_reason(&rules[i]->o);
-		steme_json_value(b, &rules[i]->o);
+		reason = steme_constraint_reason(rules[i]->o);
+		steme_json_value(b, rules[i]->o);
 		steme_buf_putc(b, '\t');
 		steme_buf_put(b, reason.p, reason.n);
 		steme_buf_putc(b, '\n');
@@ -63,10 +63,10 @@ set_winner(struct steme_view *view, const struct steme_cand_group *g,
 
 	view->has_winner = true;
 	view->id = c->id;
-	view->agent = c->o.agent;
+	view->agent = c->o->agent;
 	view->confidence = res->confidence;
-	view->class_ = c->o.class_;
-	view->time_us = c->o.time_us;
+	view->class_ = c->o->class_;
+	view->time_us = c->o->time_us;
 }
 
 static int
@@ -94,7 +94,7 @@ put_group(struct steme_render *r, const struct steme_cand_group *g,
 		put_skeptic(b, g, &res);
 	} else {
 		set_winner(view, g, &res);
-		o = &g->c[res.winner].o;
+		o = g->c[res.winner].o;
 		steme_buf_put(source, o->source.p, o->source.n);
 		if (lens == STEME_LENS_LAYERED) {
 			put_layered(b, g, &res);

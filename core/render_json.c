@@ -20,16 +20,16 @@ add_assertion(struct steme_jo *j, struct steme_str concept,
     uint32_t candidates)
 {
 	steme_jo_str(j, "concept_path", concept);
-	steme_jo_str(j, "predicate", c->o.predicate);
-	steme_jo_value(j, "object", &c->o);
+	steme_jo_str(j, "predicate", c->o->predicate);
+	steme_jo_value(j, "object", c->o);
 	steme_jo_dec4(j, "confidence", confidence);
 	steme_jo_dec4(j, "conflict_score", conflict);
 	steme_jo_uint(j, "candidates", candidates);
 	steme_jo_id(j, "assertion_id", &c->id);
-	steme_jo_id(j, "agent_id", &c->o.agent);
-	add_source(j, &c->o);
-	steme_jo_cstr(j, "source_class", steme_class_name(c->o.class_));
-	steme_jo_time(j, "time", c->o.time_us);
+	steme_jo_id(j, "agent_id", &c->o->agent);
+	add_source(j, c->o);
+	steme_jo_cstr(j, "source_class", steme_class_name(c->o->class_));
+	steme_jo_time(j, "time", c->o->time_us);
 }
 
 static void
@@ -61,13 +61,13 @@ put_tier(struct steme_buf *b, const struct steme_cand_group *g,
 	steme_jo_begin(&j, b);
 	steme_jo_uint(&j, "tier", (uint64_t)t->class_);
 	steme_jo_cstr(&j, "source_class", steme_class_name(t->class_));
-	steme_jo_value(&j, "object", &c->o);
+	steme_jo_value(&j, "object", c->o);
 	steme_jo_dec4(&j, "confidence", t->confidence);
 	steme_jo_uint(&j, "candidates", t->candidates);
 	steme_jo_id(&j, "assertion_id", &c->id);
-	steme_jo_id(&j, "agent_id", &c->o.agent);
-	add_source(&j, &c->o);
-	steme_jo_time(&j, "time", c->o.time_us);
+	steme_jo_id(&j, "agent_id", &c->o->agent);
+	add_source(&j, c->o);
+	steme_jo_time(&j, "time", c->o->time_us);
 	steme_jo_dec4(&j, "conflict_score", t->conflict);
 	steme_jo_end(&j);
 }
@@ -112,7 +112,7 @@ put_share(struct steme_buf *b, const struct steme_cand_group *g,
 	struct steme_jo v, ids;
 
 	steme_jo_begin(&v, b);
-	steme_jo_value(&v, "object", &g->c[sh->first].o);
+	steme_jo_value(&v, "object", g->c[sh->first].o);
 	steme_jo_dec4(&v, "share", sh->share);
 	steme_jo_uint(&v, "agents", sh->agents);
 	/* of its members; the lens gives them ascending */
@@ -168,13 +168,13 @@ steme_item_rule(struct steme_buf *b, struct steme_str predicate,
 
 	steme_jo_begin(&j, b);
 	steme_jo_str(&j, "predicate", predicate);
-	steme_jo_value(&j, "object", &c->o);
-	steme_jo_str(&j, "reason", steme_constraint_reason(&c->o));
-	steme_jo_str(&j, "declared_at", c->o.concept);
+	steme_jo_value(&j, "object", c->o);
+	steme_jo_str(&j, "reason", steme_constraint_reason(c->o));
+	steme_jo_str(&j, "declared_at", c->o->concept);
 	steme_jo_id(&j, "assertion_id", &c->id);
-	steme_jo_id(&j, "agent_id", &c->o.agent);
-	steme_jo_cstr(&j, "source_class", steme_class_name(c->o.class_));
-	steme_jo_time(&j, "time", c->o.time_us);
+	steme_jo_id(&j, "agent_id", &c->o->agent);
+	steme_jo_cstr(&j, "source_class", steme_class_name(c->o->class_));
+	steme_jo_time(&j, "time", c->o->time_us);
 	steme_jo_end(&j);
 }
 
@@ -186,9 +186,9 @@ steme_item_history(struct steme_buf *b, const struct steme_cand *c,
 
 	steme_jo_begin(&j, b);
 	/* an assertion's own concept and confidence: history is about what was said */
-	add_assertion(&j, c->o.concept, c, c->o.confidence, conflict, candidates);
-	steme_jo_cstr(&j, "lifecycle", steme_lifecycle_name(c->o.lifecycle));
-	steme_jo_ids(&j, "supersedes", c->o.supersedes, c->o.nsupersedes);
+	add_assertion(&j, c->o->concept, c, c->o->confidence, conflict, candidates);
+	steme_jo_cstr(&j, "lifecycle", steme_lifecycle_name(c->o->lifecycle));
+	steme_jo_ids(&j, "supersedes", c->o->supersedes, c->o->nsupersedes);
 	steme_jo_cstr(&j, "state", steme_state_name(c->state));
 	steme_jo_end(&j);
 }

@@ -190,8 +190,8 @@ put_siblings(struct origin *g, struct steme_jo *j)
 
 		if (steme_id_eq(&c->id, &g->r.id))
 			state = steme_state_name(c->state);
-		for (unsigned k = 0; k < c->o.nsupersedes; k++)
-			if (steme_id_eq(&c->o.supersedes[k], &g->r.id)) {
+		for (unsigned k = 0; k < c->o->nsupersedes; k++)
+			if (steme_id_eq(&c->o->supersedes[k], &g->r.id)) {
 				steme_ja_next(&items);
 				steme_json_id(j->b, &c->id);
 			}

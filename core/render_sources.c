@@ -249,7 +249,7 @@ put_side(struct steme_jo *j, const char *key, const struct answer *a)
 	steme_jo_key(j, key);
 	steme_jo_begin(&o, j->b);
 	steme_jo_key(&o, "value");
-	steme_json_value(j->b, &a->winner->o);
+	steme_json_value(j->b, a->winner->o);
 	steme_jo_id(&o, "assertion_id", &a->winner->id);
 	steme_jo_end(&o);
 }

@@ -58,15 +58,15 @@ steme_setting_get(struct steme_store *s, struct steme_str concept,
 
 	*has = false;
 	for (size_t i = 0; i < f.counting && err == STEME_OK; i++)
-		if (steme_id_eq(&f.c[i].o.agent, op) &&
+		if (steme_id_eq(&f.c[i].o->agent, op) &&
 		    (best == NULL || steme_cand_newer(&f.c[i], best) < 0))
 			best = &f.c[i];
 	if (best != NULL) {
 		*has = true;
-		out->type = best->o.type;
+		out->type = best->o->type;
 		out->value.p = buf;
-		out->value.n = STEME_MIN(best->o.value.n, buflen - 1);
-		memcpy(buf, best->o.value.p, out->value.n);
+		out->value.n = STEME_MIN(best->o->value.n, buflen - 1);
+		memcpy(buf, best->o->value.p, out->value.n);
 		buf[out->value.n] = '\0';
 	}
 	found_fini(&f);
@@ -108,10 +108,10 @@ fill(struct change *ch, const struct found *f, struct steme_str concept,
 
 	/* never the id of a value that was taken back: its time is not used again */
 	for (size_t i = 0; i < f->n; i++)
-		if (steme_id_eq(&f->c[i].o.agent, &ch->op->agent))
-			ch->now_us = STEME_MAX(ch->now_us, f->c[i].o.time_us + 1);
+		if (steme_id_eq(&f->c[i].o->agent, &ch->op->agent))
+			ch->now_us = STEME_MAX(ch->now_us, f->c[i].o->time_us + 1);
 	for (size_t i = 0; i < f->counting && err == STEME_OK; i++) {
-		if (!steme_id_eq(&f->c[i].o.agent, &ch->op->agent))
+		if (!steme_id_eq(&f->c[i].o->agent, &ch->op->agent))
 			continue;
 		c = &ch->claims[ch->n];
 		c->o.kind = STEME_RETRACTION;

@@ -94,6 +94,7 @@ struct many {
 	struct steme_globals *g;
 	struct steme_lens_ctx ctx;
 	struct steme_cand *c;
+	struct steme_object *o;
 	struct steme_mark *votes;
 	char (*text)[24];
 	size_t n;
@@ -120,34 +121,37 @@ make_many(struct many *m, size_t n, unsigned agents, unsigned values)
 	seed = 42;
 	m->n = n;
 	m->c = calloc(n, sizeof(*m->c));
+	m->o = calloc(n, sizeof(*m->o));
 	m->votes = calloc(n, sizeof(*m->votes));
 	m->text = calloc(n, sizeof(*m->text));
 	m->g = steme_globals_new(&operator_);
-	ck_assert(m->c != NULL && m->votes != NULL && m->text != NULL && m->g != NULL);
+	ck_assert(m->c != NULL && m->o != NULL && m->votes != NULL && m->text != NULL && m->g != NULL);
 	steme_bounds_init(&m->ctx.bounds);
 	m->ctx.world = steme_world_at(m->g, &m->ctx.bounds);
 	m->ctx.lifecycle = -1;
 	for (size_t i = 0; i < n; i++) {
 		struct steme_cand *c = &m->c[i];
+		struct steme_object *o = &m->o[i];
 
+		c->o = o;
 		c->id = id_of("claim", i);
 		c->lsn = i + 1;
-		c->o.kind = STEME_ASSERTION;
-		c->o.concept = STEME_LIT("c");
-		c->o.predicate = STEME_LIT("p");
-		c->o.agent = id_of("agent", random_next(&seed) % agents);
-		c->o.class_ = (enum steme_class)(random_next(&seed) % STEME_NCLASS);
-		c->o.confidence = (int32_t)(random_next(&seed) % 10001);
-		c->o.time_us = (int64_t)(random_next(&seed) % 1000) * 1000000;
-		c->hlc = steme_hlc_from_us(c->o.time_us);
-		c->o.type = random_next(&seed) % 2 == 0 ? STEME_NUMBER : STEME_TEXT;
-		c->o.value.p = m->text[i];
-		c->o.value.n = (size_t)snprintf(m->text[i], sizeof(m->text[i]),
+		o->kind = STEME_ASSERTION;
+		o->concept = STEME_LIT("c");
+		o->predicate = STEME_LIT("p");
+		o->agent = id_of("agent", random_next(&seed) % agents);
+		o->class_ = (enum steme_class)(random_next(&seed) % STEME_NCLASS);
+		o->confidence = (int32_t)(random_next(&seed) % 10001);
+		o->time_us = (int64_t)(random_next(&seed) % 1000) * 1000000;
+		c->hlc = steme_hlc_from_us(o->time_us);
+		o->type = random_next(&seed) % 2 == 0 ? STEME_NUMBER : STEME_TEXT;
+		o->value.p = m->text[i];
+		o->value.n = (size_t)snprintf(m->text[i], sizeof(m->text[i]),
 		    "%u.%.*s", (unsigned)(random_next(&seed) % values),
 		    (int)(random_next(&seed) % 3 + 1), "000");
 		if (i > 0 && random_next(&seed) % 4 == 0) {
-			c->o.nsupersedes = 1;
-			c->o.supersedes[0] = m->c[random_next(&seed) % i].id;
+			o->nsupersedes = 1;
+			o->supersedes[0] = m->c[random_next(&seed) % i].id;
 		}
 		m->votes[i] = (struct steme_mark){
 			.id = id_of("vote", i),
@@ -164,6 +168,7 @@ free_many(struct many *m)
 	steme_world_put(m->ctx.world);
 	steme_globals_free(m->g);
 	free(m->c);
+	free(m->o);
 	free(m->votes);
 	free(m->text);
 }
@@ -283,7 +288,7 @@ START_TEST(shares_have_their_members_ascending_and_each_once)
 			const struct steme_cand *c = &m.c[r.members[s->first_member + i]];
 
 			weight += c->confidence;
-			ck_assert(steme_value_eq(&c->o, &m.c[s->first].o));
+			ck_assert(steme_value_eq(c->o, m.c[s->first].o));
 			if (i > 0)
 				ck_assert_int_lt(steme_id_cmp(
 				    &m.c[r.members[s->first_member + i - 1]].id,

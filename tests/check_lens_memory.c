@@ -179,6 +179,7 @@ START_TEST(lenses_fail_cleanly_wherever_memory_runs_out)
 	struct steme_globals *g = steme_globals_new(&op);
 	struct steme_lens_ctx ctx = { .lifecycle = -1 };
 	struct steme_cand c[N];
+	struct steme_object o[N];
 	struct steme_mark votes[N];
 	struct steme_result want, got;
 	int64_t votes_of[N];
@@ -187,20 +188,22 @@ START_TEST(lenses_fail_cleanly_wherever_memory_runs_out)
 	int err;
 
 	memset(c, 0, sizeof(c));
+	memset(o, 0, sizeof(o));
 	memset(votes, 0, sizeof(votes));
 	steme_bounds_init(&ctx.bounds);
 	ctx.world = steme_world_at(g, &ctx.bounds);
 	for (unsigned i = 0; i < N; i++) {
 		c[i].id = id_of("claim", i);
-		c[i].o.agent = id_of("agent", i / 2);
-		c[i].o.concept = c[i].o.predicate = STEME_LIT("x");
-		c[i].o.type = STEME_NUMBER;
-		c[i].o.value = i % 3 == 0 ? STEME_LIT("1.0") : STEME_LIT("1");
+		c[i].o = &o[i];
+		o[i].agent = id_of("agent", i / 2);
+		o[i].concept = o[i].predicate = STEME_LIT("x");
+		o[i].type = STEME_NUMBER;
+		o[i].value = i % 3 == 0 ? STEME_LIT("1.0") : STEME_LIT("1");
 		if (i % 5 == 0)
-			c[i].o.value = STEME_LIT("2");
-		c[i].o.confidence = (int32_t)i * 100;
-		c[i].o.class_ = (enum steme_class)(i % 3);
-		c[i].o.time_us = i;
+			o[i].value = STEME_LIT("2");
+		o[i].confidence = (int32_t)i * 100;
+		o[i].class_ = (enum steme_class)(i % 3);
+		o[i].time_us = i;
 		votes[i].id = id_of("vote", i);
 		votes[i].agent = id_of("agent", i % 3);
 		votes[i].assertion = id_of("claim", i % 7);

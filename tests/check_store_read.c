@@ -90,7 +90,7 @@ START_TEST(an_acknowledged_claim_is_read_by_every_door)
 	ck_assert_uint_eq(c.groups[0].counting, 1);
 	ck_assert_uint_eq(c.groups[0].version, 2);
 	ck_assert_uint_eq(c.groups[0].version_hlc, r.hlc);
-	ck_assert(steme_str_eq(c.groups[0].c[0].o.value, STEME_LIT("2.4 mg")));
+	ck_assert(steme_str_eq(c.groups[0].c[0].o->value, STEME_LIT("2.4 mg")));
 	steme_cands_fini(&c);
 	c = collect(s, "drug/sema", NULL);
 	ck_assert_uint_eq(c.ngroups, 1);
@@ -250,7 +250,7 @@ START_TEST(retractions_votes_and_supersessions_are_settled)
 	c = collect(s, "c", "p");
 	ck_assert_uint_eq(c.groups[0].n, 3);
 	ck_assert_uint_eq(c.groups[0].counting, 1);
-	ck_assert(steme_str_eq(c.groups[0].c[0].o.value, STEME_LIT("3")));
+	ck_assert(steme_str_eq(c.groups[0].c[0].o->value, STEME_LIT("3")));
 	steme_cands_fini(&c);
 	done_with(s);
 }

@@ -75,7 +75,7 @@ collect(struct run *run, struct json_object *q, bool constraints)
 
 		if (!is_asked(run, q, &it->o, constraints))
 			continue;
-		run->c[run->nc].o = it->o;
+		run->c[run->nc].o = &it->o;
 		run->c[run->nc].id = it->r.id;
 		run->c[run->nc].lsn = it->r.lsn;
 		run->c[run->nc].hlc = it->r.hlc;
@@ -99,7 +99,7 @@ marks(struct run *run, enum steme_kind kind, size_t *n)
 			continue;
 		for (size_t k = 0; k < run->nc; k++)
 			if (steme_id_eq(&run->c[k].id, &it->o.assertion) &&
-			    steme_str_eq(run->c[k].o.concept, it->o.concept))
+			    steme_str_eq(run->c[k].o->concept, it->o.concept))
 				m[(*n)++] = (struct steme_mark){ it->r.id,
 				    it->o.assertion, it->o.agent, it->o.weight,
 				    it->o.time_us, it->r.hlc, it->r.lsn };
@@ -217,7 +217,7 @@ put_rules(struct run *run, struct json_object *out)
 	steme_lens_constraints(c, run->counting);
 	for (size_t i = 0; i < run->counting; i++) {
 		struct json_object *j = json_object_new_object();
-		struct steme_str reason = steme_constraint_reason(&c[i]->o);
+		struct steme_str reason = steme_constraint_reason(c[i]->o);
 
 		json_object_object_add(j, "id", id_json(&c[i]->id));
 		json_object_object_add(j, "reason",

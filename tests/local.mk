@@ -284,7 +284,7 @@ bench: all
 
 # Of one module each, by hand.
 MODULE_BENCHES = bench_wal bench_lens bench_view bench_index bench_object
-MODULE_BENCHES += bench_wire bench_store
+MODULE_BENCHES += bench_wire bench_store bench_hot
 EXTRA_PROGRAMS += $(MODULE_BENCHES)
 CLEANFILES += $(MODULE_BENCHES)
 bench_wal_SOURCES = %D%/bench/bench_wal.c
@@ -294,3 +294,4 @@ bench_index_SOURCES = %D%/bench/bench_index.c
 bench_object_SOURCES = %D%/bench/bench_object.c
 bench_wire_SOURCES = %D%/bench/bench_wire.c
 bench_store_SOURCES = %D%/bench/bench_store.c
+bench_hot_SOURCES = %D%/bench/bench_hot.c

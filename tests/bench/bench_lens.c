@@ -30,27 +30,30 @@ say(const char *what, int64_t us, unsigned times)
 }
 
 static struct steme_cand *
-make(unsigned n, unsigned agents, unsigned values, char (**text)[16])
+make(unsigned n, unsigned agents, unsigned values, char (**text)[16],
+    struct steme_object **objects)
 {
 	struct steme_cand *c = calloc(n, sizeof(*c));
+	struct steme_object *o = *objects = calloc(n, sizeof(*o));
 
 	*text = calloc(n, sizeof(**text));
-	if (c == NULL || *text == NULL)
+	if (c == NULL || o == NULL || *text == NULL)
 		exit(EXIT_FAILURE);
 	for (unsigned i = 0; i < n; i++) {
 		c[i].id = id_of("claim", i);
 		c[i].lsn = i + 1;
-		c[i].o.agent = id_of("agent", i % agents);
-		c[i].o.concept = STEME_LIT("a/b");
-		c[i].o.predicate = STEME_LIT("p");
-		c[i].o.type = STEME_TEXT;
-		c[i].o.class_ = (enum steme_class)(i % STEME_NCLASS);
-		c[i].o.value.p = (*text)[i];
-		c[i].o.value.n = (size_t)snprintf((*text)[i], sizeof((*text)[i]), "%u",
+		c[i].o = &o[i];
+		o[i].agent = id_of("agent", i % agents);
+		o[i].concept = STEME_LIT("a/b");
+		o[i].predicate = STEME_LIT("p");
+		o[i].type = STEME_TEXT;
+		o[i].class_ = (enum steme_class)(i % STEME_NCLASS);
+		o[i].value.p = (*text)[i];
+		o[i].value.n = (size_t)snprintf((*text)[i], sizeof((*text)[i]), "%u",
 		    i * 7 % values);
-		c[i].o.confidence = (int32_t)(i * 37 % 10001);
-		c[i].o.time_us = i * INT64_C(1000000);
-		c[i].hlc = steme_hlc_from_us(c[i].o.time_us);
+		o[i].confidence = (int32_t)(i * 37 % 10001);
+		o[i].time_us = i * INT64_C(1000000);
+		c[i].hlc = steme_hlc_from_us(o[i].time_us);
 	}
 	return c;
 }
@@ -59,7 +62,8 @@ static void
 run(struct steme_lens_ctx *ctx, unsigned n, unsigned times)
 {
 	char (*text)[16], name[64];
-	struct steme_cand *c = make(n, n, n / 2 + 1, &text);
+	struct steme_object *o;
+	struct steme_cand *c = make(n, n, n / 2 + 1, &text, &o);
 	struct steme_result r;
 	size_t k = 0;
 	int64_t t = now_us();
@@ -79,6 +83,7 @@ run(struct steme_lens_ctx *ctx, unsigned n, unsigned times)
 		say(name, now_us() - t, times);
 	}
 	free(c);
+	free(o);
 	free(text);
 }
 
