@@ -39,8 +39,16 @@ struct raws {
 	size_t n, cap;
 };
 
+/* A set whose claims are among those found, held until the candidates are freed. */
+struct held {
+	struct steme_set *set;
+	struct held *next;
+};
+
 struct collect {
+	struct steme_store *s;
 	struct steme_index *ix;
+	struct held *held;
 	struct steme_arena arena;
 	uint64_t max_lsn;
 	struct steme_str *names;	/* the concepts to look at */
@@ -59,8 +67,10 @@ take(struct collect *c, size_t n)
 void
 steme_cands_fini(struct steme_cands *c)
 {
-	struct steme_arena a = { c->private_, 0 };
+	struct steme_arena a = { c->private_[0], 0 };
 
+	for (struct held *h = c->private_[1]; h != NULL; h = h->next)
+		steme_set_put(h->set);
 	steme_arena_fini(&a);
 	memset(c, 0, sizeof(*c));
 }
@@ -169,6 +179,81 @@ scan_predicate(struct collect *c, uint32_t name, struct steme_str predicate)
 	return scan(c, &from, &to, name);
 }
 
+/* The kept claims that are visible; k is held by c from now on. */
+static int
+take_kept(struct collect *c, uint32_t name, const struct steme_claims *k)
+{
+	struct held *h = take(c, sizeof(*h));
+	int err = STEME_OK;
+
+	if (h == NULL) {
+		steme_set_put(k->set);
+		return STEME_ENOMEM;
+	}
+	*h = (struct held){ k->set, c->held };
+	c->held = h;
+	for (size_t i = 0; i < k->n && err == STEME_OK; i++)
+		if (k->v[i]->lsn <= c->max_lsn)
+			err = add_claim(c, k->v[i], name);
+	return err;
+}
+
+/* Reads all claims of a predicate into the set just begun, up to lsn. */
+static int
+fill(struct collect *c, uint32_t name, struct steme_str predicate, struct steme_set *set,
+    uint64_t lsn, struct steme_claims *out)
+{
+	struct steme_gen *g = steme_gen_get(c->s);
+	struct collect all = { .ix = g->ix, .max_lsn = lsn, .names = c->names,
+	    .nnames = c->nnames };
+	const struct steme_found **v = NULL;
+	size_t n, cap;
+	int err = scan_predicate(&all, name, predicate);
+
+	steme_gen_put(g);
+	n = all.claims.n;
+	cap = n + n / 2 + STEME_SET_MIN;
+	if (err == STEME_OK && (v = calloc(cap, sizeof(*v))) == NULL)
+		err = STEME_ENOMEM;
+	for (size_t i = 0; i < n && err == STEME_OK; i++)
+		v[i] = all.claims.v[i].f;
+	if (err == STEME_OK)
+		steme_sets_fill(c->s->sets, set, &all.arena, v, n, cap, out);
+	else
+		steme_sets_abandon(c->s->sets, set);
+	steme_arena_fini(&all.arena);
+	free(all.claims.v);
+	return err;
+}
+
+/* The claims of a predicate; those of one with many are kept, or are from now on. */
+static int
+find_claims(struct collect *c, uint32_t name, struct steme_str predicate)
+{
+	struct steme_sets *sets = c->s->sets;
+	size_t before = c->claims.n;
+	struct steme_claims kept;
+	struct steme_set *set;
+	uint64_t lsn;
+	int err;
+
+	if (sets == NULL)
+		return scan_predicate(c, name, predicate);
+	if (steme_sets_get(sets, c->names[name], predicate, &kept))
+		return take_kept(c, name, &kept);
+	c->limit = STEME_SET_MIN;
+	err = scan_predicate(c, name, predicate);
+	c->limit = 0;
+	if (err != STEME_ETOOBIG)
+		return err;
+	c->claims.n = before;
+	set = steme_sets_begin(sets, c->names[name], predicate, &lsn);
+	if (set == NULL)
+		return scan_predicate(c, name, predicate);
+	err = fill(c, name, predicate, set, lsn, &kept);
+	return err == STEME_OK ? take_kept(c, name, &kept) : err;
+}
+
 /* The marks of one kind ('r' or 'v') on one claim. */
 static int
 scan_marks_on(struct collect *c, uint32_t name, const struct steme_id *id, char kind)
@@ -220,11 +305,11 @@ find(struct collect *c, uint32_t name, struct steme_str predicate, bool constrai
 		return scan(c, &from, &to, name);
 	}
 	if (constraints) {
-		err = scan_predicate(c, name, STEME_LIT("forbidden"));
+		err = find_claims(c, name, STEME_LIT("forbidden"));
 		if (err == STEME_OK)
-			err = scan_predicate(c, name, STEME_LIT("must_use"));
+			err = find_claims(c, name, STEME_LIT("must_use"));
 	} else {
-		err = scan_predicate(c, name, predicate);
+		err = find_claims(c, name, predicate);
 	}
 	if (err != STEME_OK || c->claims.n == before)
 		return err;
@@ -493,6 +578,7 @@ steme_store_collect(struct steme_store *s, const struct steme_lens_ctx *ctx,
 	c.max_lsn = in.bounds.max_lsn;
 	lsn = steme_store_globals_version(s, &in.bounds, &hlc);
 	g = steme_gen_get(s);
+	c.s = s;
 	c.ix = g->ix;
 	err = find_all(&c, ctx->world, concept, predicate, constraints);
 	steme_gen_put(g);
@@ -502,7 +588,8 @@ steme_store_collect(struct steme_store *s, const struct steme_lens_ctx *ctx,
 		err = settle(&c, &in, out, lsn, hlc);
 	free(c.claims.v);
 	free(c.marks.v);
-	out->private_ = c.arena.newest;
+	out->private_[0] = c.arena.newest;
+	out->private_[1] = c.held;
 	if (err != STEME_OK)
 		steme_cands_fini(out);
 	return steme_store_index_error(s, err, "collecting the claims of a concept");

@@ -115,6 +115,7 @@ libsteme_store_a_SOURCES += %D%/meta.c %D%/standing.c %D%/rebuild_online.c
 libsteme_store_a_SOURCES += %D%/read.c %D%/repair.c %D%/repair.h
 libsteme_store_a_SOURCES += %D%/lists.c %D%/walk.c
 libsteme_store_a_SOURCES += %D%/collect.c %D%/found.c %D%/found.h
+libsteme_store_a_SOURCES += %D%/sets.c %D%/sets.h
 libsteme_store_a_SOURCES += %D%/check.c %D%/check.h %D%/check_impl.h
 libsteme_store_a_SOURCES += %D%/check_index.c %D%/check_sigs.c
 

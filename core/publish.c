@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * publish.c - what is in the index becomes visible: the published lsn, then the change
- * counters, then on_commit.
+ * publish.c - what is in the index becomes visible: the claims that are kept, the published
+ * lsn, then the change counters, then on_commit.
  *
  * The lsn comes before the counters: a reader takes the counters, then reads.  Were
  * the bump first, a reader between the two would keep an old answer with the new
@@ -71,6 +71,9 @@ steme_publish(struct steme_store *s, const struct steme_commit_item *items, size
 	struct steme_bounds all;
 	bool global = false, gate = false;
 
+	/* before anybody may look for them there */
+	if (s->sets != NULL)
+		steme_sets_add(s->sets, items, n, s->apply.at.next_lsn - 1);
 	pthread_mutex_lock(&s->mu);
 	s->counts = s->apply.at.counts;
 	s->hlc = s->apply.at.hlc;

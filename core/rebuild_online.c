@@ -123,6 +123,8 @@ online_swap(struct steme_store *s, struct online *on, int64_t start,
 	pthread_mutex_lock(&s->gen_mu);
 	s->gen = on->gen;
 	pthread_mutex_unlock(&s->gen_mu);
+	if (s->sets != NULL)
+		steme_sets_forget(s->sets);
 	on->gen = NULL;
 	s->checkpoint = at;
 	s->checkpoint_put_bytes = s->space_put_bytes = 0;

@@ -104,6 +104,7 @@ steme_store_free(struct steme_store *s)
 	steme_group_free(s->group);
 	steme_group_free(s->logged);
 	steme_globals_free(s->globals);
+	steme_sets_free(s->sets);
 	steme_gate_free(s->gate);
 	steme_changes_close(s->changes);
 	free(s->wal_dir);
@@ -175,7 +176,10 @@ steme_store_open(struct steme_store **out, const struct steme_store_opts *o,
 	err = STEME_ENOMEM;
 	s->globals = steme_globals_new(&s->genesis.operator_);
 	s->fresh = steme_known_new(STEME_FRESH_SLOTS);
+	if (o->kept_claims > 0)
+		s->sets = steme_sets_new(o->kept_claims, s->apply.at.next_lsn - 1);
 	if (s->globals == NULL || s->fresh == NULL ||
+	    (o->kept_claims > 0 && s->sets == NULL) ||
 	    steme_group_new(&s->group) != STEME_OK ||
 	    steme_group_new(&s->logged) != STEME_OK)
 		goto out;
@@ -347,6 +351,17 @@ steme_store_stats(struct steme_store *s, struct steme_store_stats *out)
 	out->compacting = atomic_load(&s->compacting);
 	disk_room(s, out);
 	steme_gate_state(s->gate, &out->gate);
+}
+
+void
+steme_store_kept(struct steme_store *s, uint64_t *bytes, uint64_t *limit)
+{
+	struct steme_sets_stats st = { 0 };
+
+	if (s->sets != NULL)
+		steme_sets_stats(s->sets, &st);
+	*bytes = st.bytes;
+	*limit = st.limit;
 }
 
 size_t

@@ -60,6 +60,7 @@ struct steme_store_opts {
 	uint32_t lock_timeout_ms;	/* a write waits so long for its turn; 0: for ever */
 	uint64_t compact_trigger;	/* bytes pending that start a compaction; 0: none does */
 	size_t write_buffer, block_cache;
+	size_t kept_claims;		/* bytes of claims that are kept parsed; 0: none are */
 	bool accept_gaps;		/* rebuild offline, repair: what is lost is lost */
 	/* Progress of a long replay (0..1,000 per mille), may be NULL. */
 	void (*progress)(void *arg, const char *what, unsigned permille);
@@ -166,7 +167,7 @@ struct steme_cand_group {
 struct steme_cands {
 	struct steme_cand_group *groups;	/* predicates in byte order */
 	size_t ngroups;
-	void *private_;
+	void *private_[2];
 };
 /*
  * Collects within ctx (world and aliases are those of ctx->world; the candidates of the
@@ -272,6 +273,8 @@ struct steme_store_stats {
 	uint64_t sync_count;
 };
 void steme_store_stats(struct steme_store *s, struct steme_store_stats *out);
+/* Memory of the claims that are kept, and the most it may be. */
+void steme_store_kept(struct steme_store *s, uint64_t *bytes, uint64_t *limit);
 /* Recent syncs for quantiles: copies up to n durations (us), returns how many. */
 size_t steme_store_sync_samples(struct steme_store *s, uint32_t *us, size_t n);
 

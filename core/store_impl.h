@@ -15,6 +15,7 @@
 
 #include "core/apply.h"
 #include "core/segments.h"
+#include "core/sets.h"
 #include "core/store.h"
 
 #include <pthread.h>
@@ -73,6 +74,7 @@ struct steme_store {
 	void *arg;
 	struct steme_globals *globals;	/* locks itself */
 	struct steme_changes *changes;	/* (index) writes, all read */
+	struct steme_sets *sets;	/* locks itself; NULL: no claims are kept */
 	int64_t created_us;
 
 	struct steme_wal *wal;		/* (lead) but its stats */

@@ -59,9 +59,14 @@ steme_views_free(struct steme_views *v)
 void
 steme_views_stats(struct steme_views *v, struct steme_views_stats *out)
 {
+	uint64_t bytes, limit;
+
 	memset(out, 0, sizeof(*out));
 	if (v->cache != NULL)
 		steme_vcache_stats(v->cache, out);
+	steme_store_kept(v->s, &bytes, &limit);
+	out->bytes += bytes;
+	out->limit += limit;
 }
 
 void

@@ -28,6 +28,7 @@ void steme_views_free(struct steme_views *v);
  * with the error.  Value files always answer with the error.
  */
 void steme_views_fallback(struct steme_views *v, uint32_t max_stale_s);
+/* bytes and limit: with the claims that the store keeps. */
 struct steme_views_stats {
 	uint64_t hits, misses, evictions, bytes, limit, entries;
 };

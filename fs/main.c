@@ -184,6 +184,13 @@ log_recovery(struct steme_store *s)
 		    (unsigned long long)st.lsn);
 }
 
+/* Of the cache, in bytes: claims of predicates that have many; the rest is for views. */
+static size_t
+kept_claims(const struct daemon *d)
+{
+	return ((size_t)d->conf.cache_size_mb << 20) / 8;
+}
+
 static int
 open_store(struct daemon *d, struct steme_why *why)
 {
@@ -198,6 +205,7 @@ open_store(struct daemon *d, struct steme_why *why)
 		.group_max_wait_ms = (uint32_t)d->conf.group_commit_max_wait_ms,
 		.group_max_bytes = (uint32_t)d->conf.group_commit_max_bytes,
 		.value_max = (uint32_t)d->conf.value_max_bytes,
+		.kept_claims = kept_claims(d),
 		.progress = on_progress, .on_commit = on_commit, .on_time = on_time, .arg = d,
 	};
 	struct steme_key op;
@@ -227,7 +235,7 @@ open_service(struct daemon *d, struct steme_why *why)
 	int err;
 
 	err = steme_views_new(&d->views, d->store,
-	    (size_t)d->conf.cache_size_mb << 20);
+	    ((size_t)d->conf.cache_size_mb << 20) - kept_claims(d));
 	if (err != STEME_OK)
 		return steme_fail(why, err, "cannot make the cache");
 	if (d->conf.cache_fallback)

@@ -102,8 +102,8 @@ EXTRA_DIST += %D%/lens_cases.py %D%/vectors/lenses.json
 UNIT_TESTS += check_store check_store_read check_store_reopen check_browse
 UNIT_TESTS += check_store_crash check_store_pipe check_known
 UNIT_TESTS += check_store_threads check_replay check_rebuild check_verify
-UNIT_TESTS += check_repair
-THREAD_CHECKS += check_store_pipe check_store_threads
+UNIT_TESTS += check_repair check_sets check_kept
+THREAD_CHECKS += check_store_pipe check_store_threads check_sets check_kept
 check_store_SOURCES = %D%/check_store.c
 check_store_read_SOURCES = %D%/check_store_read.c
 check_store_reopen_SOURCES = %D%/check_store_reopen.c
@@ -116,6 +116,8 @@ check_replay_SOURCES = %D%/check_replay.c
 check_rebuild_SOURCES = %D%/check_rebuild.c
 check_verify_SOURCES = %D%/check_verify.c
 check_repair_SOURCES = %D%/check_repair.c
+check_sets_SOURCES = %D%/check_sets.c
+check_kept_SOURCES = %D%/check_kept.c
 
 # --- views
 UNIT_TESTS += check_render check_render_lists check_view check_view_pages

@@ -3,7 +3,8 @@
  * bench_hot.c - one predicate with many claims: what the first look costs after each lone
  * write to it, and of that the collecting.
  *
- *	bench_hot [CLAIMS...]
+ *	bench_hot [-n] [CLAIMS...]
+ *	-n	no claims are kept
  */
 #include "config.h"
 #include "core/log.h"
@@ -20,6 +21,7 @@
 
 static char dir[256], wal[300], kv[300];
 static int64_t t0;
+static size_t kept = 64 << 20;
 
 static void
 check(int err, const char *what, const struct steme_why *why)
@@ -110,7 +112,8 @@ rm_one(const char *path, const struct stat *st, int type, struct FTW *f)
 static void
 run(int n)
 {
-	struct steme_store_opts o = { .wal_dir = wal, .kv_dir = kv };
+	struct steme_store_opts o = { .wal_dir = wal, .kv_dir = kv,
+	    .kept_claims = kept };
 	double wrote[ROUNDS], looked[ROUNDS], collected[ROUNDS], at;
 	struct steme_why why = { "" };
 	const struct steme_view *view;
@@ -158,6 +161,11 @@ main(int argc, char **argv)
 
 	check(steme_sign_init(), "libsodium", NULL);
 	steme_log_set_level(STEME_WARN);
+	if (argc > 1 && strcmp(argv[1], "-n") == 0) {
+		kept = 0;
+		argc--;
+		argv++;
+	}
 	for (int i = 1; i < argc; i++)
 		run(atoi(argv[i]));
 	for (size_t i = 0; argc == 1 && i < sizeof(usual) / sizeof(usual[0]); i++)
