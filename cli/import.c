@@ -206,7 +206,7 @@ take_claim(struct import *m, const struct lines *in)
 		return true;
 	}
 	m->untimed += !c->has_time;
-	if (steme_claim_complete(c, &a->key.agent, &a->profile, m->time_us, &why) !=
+	if (steme_claim_write(c, &a->key.agent, &a->profile, m->time_us, &why) !=
 	    STEME_OK) {
 		sender_refuse(m->sender, in->name, in->number, "%s", why.text);
 		return true;

@@ -21,6 +21,7 @@ steme_apply_init(struct steme_apply *a, struct steme_index *ix,
 	a->at = *at;
 	a->segment = at->segment;
 	a->agents.sorted = a->sources.sorted = true;
+	a->source.n = SIZE_MAX;		/* none */
 	a->batch = steme_batch_new();
 	return a->batch == NULL ? STEME_ENOMEM : STEME_OK;
 }
@@ -331,16 +332,22 @@ log_add(struct steme_apply *a, uint64_t lsn, uint64_t hlc, const struct steme_id
 static void
 source_add(struct steme_apply *a, struct steme_str source, uint64_t lsn)
 {
-	uint8_t h[16];
-	struct steme_str hs = { (const char *)h, sizeof(h) };
+	uint8_t *h = a->source.hash;
+	struct steme_str hs = { (const char *)h, sizeof(a->source.hash) };
 
+	if (source.n == a->source.n && memcmp(source.p, a->source.text, source.n) == 0) {
+		list_add(a, &a->sources, h, sizeof(a->source.hash), lsn, 0);
+		return;
+	}
 	steme_source_hash16(h, source);
-	list_add(a, &a->sources, h, sizeof(h), lsn, 0);
+	a->source.n = source.n;
+	memcpy(a->source.text, source.p, source.n);
+	list_add(a, &a->sources, h, sizeof(a->source.hash), lsn, 0);
 	if (steme_known_get(a->known, 'S', hs, none, NULL) != 0)
 		return;
 	known(a, 'S', hs, none, 0, 0);
 	steme_key_source_text(&a->key, source);
-	put(a, h, sizeof(h));
+	put(a, h, sizeof(a->source.hash));
 }
 
 /* ---- records ---- */

@@ -83,6 +83,11 @@ struct steme_apply {
 	uint64_t first_lsn;		/* of the ids waiting in log_ids */
 	struct steme_buf log_ids;
 	struct steme_list agents, sources;
+	struct {
+		size_t n;
+		char text[STEME_SOURCE_MAX];
+		uint8_t hash[16];
+	} source;			/* the one put in last: claims in a row share theirs */
 	struct steme_buf val;
 	struct steme_keybuf key;
 	int err;			/* sticky */

@@ -66,26 +66,31 @@ claim_concept(struct steme_claim *c, struct steme_str s, struct steme_str *out,
 	return STEME_OK;
 }
 
+static int
+parse_back(struct steme_claim *c, struct steme_why *why)
+{
+	int err = steme_object_parse(&c->o, c->bytes.data, c->bytes.len, why);
+
+	if (err != STEME_OK) {
+		steme_buf_clear(&c->bytes);
+		return err;
+	}
+	c->has_time = c->has_agent = true;
+	c->has_confidence = c->has_class = c->o.kind == STEME_ASSERTION;
+	c->has_source = c->o.source.p != NULL;
+	return STEME_OK;
+}
+
 int
 claim_build(struct steme_claim *c, const struct steme_object *o,
     struct steme_why *why)
 {
-	struct steme_object parsed;
 	int err;
 
 	steme_buf_clear(&c->bytes);
 	if ((err = steme_object_write(o, &c->bytes, why)) != STEME_OK)
 		return err;
-	err = steme_object_parse(&parsed, c->bytes.data, c->bytes.len, why);
-	if (err != STEME_OK) {
-		steme_buf_clear(&c->bytes);
-		return err;
-	}
-	c->o = parsed;
-	c->has_time = c->has_agent = true;
-	c->has_confidence = c->has_class = o->kind == STEME_ASSERTION;
-	c->has_source = parsed.source.p != NULL;
-	return STEME_OK;
+	return parse_back(c, why);
 }
 
 enum steme_type
@@ -114,30 +119,51 @@ add_defaults(const struct steme_claim *c, struct steme_object *o,
 }
 
 int
-steme_claim_complete(struct steme_claim *c, const struct steme_id *agent,
+steme_claim_write(struct steme_claim *c, const struct steme_id *agent,
     const struct steme_profile *profile, int64_t now_us, struct steme_why *why)
 {
-	struct steme_object o = c->o;
+	struct steme_object o;
 	char hex[STEME_ID_HEX + 1];
+	int err;
 
 	if (c->is_signed)
 		return steme_fail(why, STEME_EINVAL,
 		    "the claim is signed already; its bytes cannot change");
-	if (c->has_agent && !steme_id_eq(&o.agent, agent)) {
-		steme_id_hex(hex, &o.agent);
+	if (c->has_agent && !steme_id_eq(&c->o.agent, agent)) {
+		steme_id_hex(hex, &c->o.agent);
 		return steme_fail(why, STEME_EPERM, "the claim names agent_id "
 		    "%s, which is not the key at hand; sign it with that key, "
 		    "or leave agent_id out", hex);
 	}
-	/* Complete already, by this agent: nothing is left to add. */
+	/* Written already, by this agent: nothing is left to add. */
 	if (c->bytes.len > 0)
 		return STEME_OK;
+	o = c->o;
 	o.agent = *agent;
 	if (!c->has_time)
 		o.time_us = now_us;
 	if (o.kind == STEME_ASSERTION)
 		add_defaults(c, &o, profile);
-	return claim_build(c, &o, why);
+	if ((err = steme_object_write(&o, &c->bytes, why)) != STEME_OK) {
+		steme_buf_clear(&c->bytes);
+		return err;
+	}
+	c->o.agent = o.agent;
+	c->o.time_us = o.time_us;
+	c->has_agent = c->has_time = true;
+	return STEME_OK;
+}
+
+int
+steme_claim_complete(struct steme_claim *c, const struct steme_id *agent,
+    const struct steme_profile *profile, int64_t now_us, struct steme_why *why)
+{
+	int err = steme_claim_write(c, agent, profile, now_us, why);
+
+	/* its slices point into the bytes already if it was complete before */
+	if (err == STEME_OK && c->o.bytes.p == NULL)
+		err = parse_back(c, why);
+	return err;
 }
 
 int

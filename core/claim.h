@@ -73,11 +73,14 @@ enum steme_type steme_value_guess(struct steme_str value);
 
 /*
  * Completes an unsigned claim with key's agent, the profile's defaults (may be
- * NULL) and now_us where it has no time, writes c->bytes and parses them back
- * into c->o.  Does not sign.  A claim whose agent_id is another key's: STEME_EPERM;
- * one that came signed: STEME_EINVAL.  Once complete, it stays as it is: a second
+ * NULL) and now_us where it has no time, and writes c->bytes; of c->o only agent and
+ * time change.  Does not sign.  A claim whose agent_id is another key's: STEME_EPERM;
+ * one that came signed: STEME_EINVAL.  Once written, it stays as it is: a second
  * call by the same agent changes nothing.  After a failure c is as before.
  */
+int steme_claim_write(struct steme_claim *c, const struct steme_id *agent,
+    const struct steme_profile *profile, int64_t now_us, struct steme_why *why);
+/* The same, and parses c->bytes back into c->o. */
 int steme_claim_complete(struct steme_claim *c, const struct steme_id *agent,
     const struct steme_profile *profile, int64_t now_us, struct steme_why *why);
 /* steme_claim_complete(), then signs; is_signed is true afterwards. */

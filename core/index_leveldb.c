@@ -228,29 +228,31 @@ copy_op(leveldb_writebatch_t *wb, const struct steme_batch_op *op)
 static int
 fill(leveldb_writebatch_t *wb, const struct steme_batch *b)
 {
-	size_t at[BUCKETS + 1] = { 0 }, pos = 0, last = 0, *place, n;
-	struct steme_batch_op op;
+	size_t at[BUCKETS + 1] = { 0 }, pos = 0, n = 0;
+	struct steme_batch_op *ids, op;
+	uint32_t *order;
 
+	if (steme_batch_count(b) > UINT32_MAX)
+		return STEME_ETOOBIG;
+	ids = malloc((steme_batch_count(b) + 1) * (sizeof(*ids) + sizeof(*order)));
+	if (ids == NULL)
+		return STEME_ENOMEM;
+	order = (uint32_t *)(ids + steme_batch_count(b) + 1);
 	while (steme_batch_next(b, &pos, &op)) {
-		if (is_id(&op))
-			at[bucket(&op) + 1]++;
-		else
+		if (!is_id(&op)) {
 			copy_op(wb, &op);
+			continue;
+		}
+		at[bucket(&op) + 1]++;
+		ids[n++] = op;
 	}
 	for (unsigned i = 0; i < BUCKETS; i++)
 		at[i + 1] += at[i];
-	if ((n = at[BUCKETS]) == 0)
-		return STEME_OK;
-	if ((place = malloc(n * sizeof(*place))) == NULL)
-		return STEME_ENOMEM;
-	for (pos = 0; steme_batch_next(b, &pos, &op); last = pos)
-		if (is_id(&op))
-			place[at[bucket(&op)]++] = last;
-	for (size_t i = 0; i < n; i++) {
-		steme_batch_next(b, &place[i], &op);
-		copy_op(wb, &op);
-	}
-	free(place);
+	for (size_t i = 0; i < n; i++)
+		order[at[bucket(&ids[i])]++] = (uint32_t)i;
+	for (size_t i = 0; i < n; i++)
+		copy_op(wb, &ids[order[i]]);
+	free(ids);
 	return STEME_OK;
 }
 

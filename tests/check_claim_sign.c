@@ -142,6 +142,49 @@ START_TEST(completing_and_signing_keep_their_contract)
 }
 END_TEST
 
+START_TEST(what_is_written_only_is_completed_later)
+{
+	struct steme_profile p = { STEME_EXPERT, 8000, "my notes" };
+	struct steme_buf first = { 0 };
+
+	/* the lists are sorted on their way into the bytes */
+	good("{" CPO ",\"meta\":{\"z\":\"1\",\"b\":\"2\"},\"supersedes\":[\"" B64
+	    "\",\"" A64 "\"]}");
+	ck_assert_int_eq(steme_claim_write(&c, &key.agent, &p, NOW, &why), STEME_OK);
+	ck_assert(steme_id_eq(&c.o.agent, &key.agent));
+	ck_assert_int_eq(c.o.time_us, NOW);
+	steme_buf_put(&first, c.bytes.data, c.bytes.len);
+	/* again, later, and all of it: the bytes stay */
+	ck_assert_int_eq(steme_claim_write(&c, &key.agent, NULL, NOW + 1, &why), STEME_OK);
+	ck_assert_int_eq(steme_claim_complete(&c, &key.agent, NULL, NOW + 1, &why),
+	    STEME_OK);
+	ck_assert_uint_eq(c.bytes.len, first.len);
+	ck_assert_mem_eq(c.bytes.data, first.data, first.len);
+	ck_assert_ptr_eq(c.o.bytes.p, c.bytes.data);
+	ck_assert(steme_str_eq(c.o.source, STEME_LIT("my notes")));
+	ck_assert_uint_eq(c.o.nmeta, 2);
+	ck_assert(steme_str_eq(c.o.meta[0].key, STEME_LIT("b")));
+	ck_assert_uint_eq(c.o.nsupersedes, 2);
+	ck_assert(steme_id_cmp(&c.o.supersedes[0], &c.o.supersedes[1]) < 0);
+	steme_buf_clear(&first);
+	/* and they are those that completing gives at once */
+	good("{" CPO "}");
+	ck_assert_int_eq(steme_claim_write(&c, &key.agent, &p, NOW, &why), STEME_OK);
+	steme_buf_put(&first, c.bytes.data, c.bytes.len);
+	good("{" CPO "}");
+	ck_assert_int_eq(steme_claim_complete(&c, &key.agent, &p, NOW, &why), STEME_OK);
+	ck_assert_uint_eq(c.bytes.len, first.len);
+	ck_assert_mem_eq(c.bytes.data, first.data, first.len);
+	/* what fails leaves nothing behind */
+	good("{" CPO "}");
+	ck_assert_int_eq(steme_claim_write(&c, &key.agent, NULL, -1, &why), STEME_EINVAL);
+	ck_assert_uint_eq(c.bytes.len, 0);
+	ck_assert_int_eq(steme_claim_complete(&c, &key.agent, &p, NOW, &why), STEME_OK);
+	ck_assert_mem_eq(c.bytes.data, first.data, first.len);
+	steme_buf_fini(&first);
+}
+END_TEST
+
 START_TEST(large_claims_meet_the_limits)
 {
 	struct steme_buf b = { 0 };
@@ -259,6 +302,7 @@ suite(void)
 	tcase_add_test(t, a_signed_text_is_taken_to_the_byte);
 	tcase_add_test(t, signed_fields_give_the_bytes_that_were_signed);
 	tcase_add_test(t, completing_and_signing_keep_their_contract);
+	tcase_add_test(t, what_is_written_only_is_completed_later);
 	tcase_add_test(t, large_claims_meet_the_limits);
 	suite_add_tcase(s, t);
 	t = tcase_create("tsv");

@@ -103,6 +103,7 @@ concept(char buf[32], unsigned i)
  */
 START_TEST(what_is_forgotten_is_found_again)
 {
+	static const struct steme_str sources[] = { { NULL, 0 }, { "a", 1 }, { "b", 1 } };
 	static bool stored[CONCEPTS][2][VALUES];
 	struct place p;
 	struct steme_key ann;
@@ -127,10 +128,13 @@ START_TEST(what_is_forgotten_is_found_again)
 		    .predicate = q ? STEME_LIT("q") : STEME_LIT("p"),
 		    .value = numbered(value, "v", v), .confidence = STEME_ONE,
 		    .class_ = STEME_EXPERT, .time_us = T0 };
-		struct made m = make(&o, &ann);
-		struct steme_put put = put_of(&m);
+		struct steme_put put;
 		struct steme_write w = { .puts = &put, .n = 1, .hand_in = true };
+		struct made m;
 
+		o.source = sources[(c + q + v) % 3];
+		m = make(&o, &ann);
+		put = put_of(&m);
 		put.verified = true;	/* so that the index is not asked before */
 		ck_assert_int_eq(steme_store_write_wait(s, &w), STEME_OK);
 		ck_assert_int_eq(put.err, STEME_OK);
