@@ -18,6 +18,7 @@
 #define BLOOM_BITS	10
 #define BUCKET_BITS	12	/* of ids: a batch has some thousand */
 #define BUCKETS		(1u << BUCKET_BITS)
+#define SORT_MIN	256	/* ids of a batch: of fewer, sorting costs more than it saves */
 
 #if defined(__SANITIZE_THREAD__)
 #define UNDER_TSAN	1
@@ -219,38 +220,49 @@ copy_op(leveldb_writebatch_t *wb, const struct steme_batch_op *op)
 		    (const char *)op->val, op->vlen);
 }
 
+/* Puts in order[0..n) the numbers of ids as their first bits follow one another. */
+static void
+sort_ids(uint32_t *order, const struct steme_batch_op *ids, uint32_t n)
+{
+	uint32_t at[BUCKETS + 1] = { 0 };
+
+	for (uint32_t i = 0; i < n; i++)
+		at[bucket(&ids[i]) + 1]++;
+	for (unsigned i = 0; i < BUCKETS; i++)
+		at[i + 1] += at[i];
+	for (uint32_t i = 0; i < n; i++)
+		order[at[bucket(&ids[i])]++] = i;
+}
+
 /*
  * Copies b to LevelDB's form: first all keys but the records by id, then those, about in
- * their order.  The others lie side by side in the memtable anyway, ids anywhere: in
- * order, their ways through it are the same for longer, and in the processor's cache.
- * What is said of one key keeps its order.
+ * their order if there are many.  The others lie side by side in the memtable anyway, ids
+ * anywhere: in order, their ways through it are the same for longer, and in the processor's
+ * cache.  What is said of one key keeps its order.
  */
 static int
 fill(leveldb_writebatch_t *wb, const struct steme_batch *b)
 {
-	size_t at[BUCKETS + 1] = { 0 }, pos = 0, n = 0;
+	size_t room = steme_batch_count(b) + 1, pos = 0;
 	struct steme_batch_op *ids, op;
-	uint32_t *order;
+	uint32_t *order, n = 0;
 
-	if (steme_batch_count(b) > UINT32_MAX)
+	if (room > UINT32_MAX)
 		return STEME_ETOOBIG;
-	ids = malloc((steme_batch_count(b) + 1) * (sizeof(*ids) + sizeof(*order)));
-	if (ids == NULL)
+	if ((ids = malloc(room * (sizeof(*ids) + sizeof(*order)))) == NULL)
 		return STEME_ENOMEM;
-	order = (uint32_t *)(ids + steme_batch_count(b) + 1);
+	order = (uint32_t *)(ids + room);
 	while (steme_batch_next(b, &pos, &op)) {
-		if (!is_id(&op)) {
+		if (is_id(&op)) {
+			order[n] = n;
+			ids[n++] = op;
+		} else {
 			copy_op(wb, &op);
-			continue;
 		}
-		at[bucket(&op) + 1]++;
-		ids[n++] = op;
 	}
-	for (unsigned i = 0; i < BUCKETS; i++)
-		at[i + 1] += at[i];
-	for (size_t i = 0; i < n; i++)
-		order[at[bucket(&ids[i])]++] = (uint32_t)i;
-	for (size_t i = 0; i < n; i++)
+	if (n >= SORT_MIN)
+		sort_ids(order, ids, n);
+	for (uint32_t i = 0; i < n; i++)
 		copy_op(wb, &ids[order[i]]);
 	free(ids);
 	return STEME_OK;
