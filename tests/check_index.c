@@ -69,6 +69,53 @@ START_TEST(in_a_batch_the_last_word_on_a_key_counts)
 }
 END_TEST
 
+/* Id i of round k, all different; in no order. */
+static size_t
+id_key(char key[8], unsigned i, unsigned k)
+{
+	unsigned id = i * 7919 % 65536;
+
+	key[0] = 'R';
+	key[1] = (char)(id >> 8);
+	key[2] = (char)id;
+	key[3] = (char)k;
+	return 4;
+}
+
+/* A kind may put many ids into their order.  Every third is said twice, every fifth deleted. */
+START_TEST(a_batch_of_ids_few_or_many_leaves_the_last_word_on_each)
+{
+	static const unsigned counts[] = { 3, 200, 3000 };
+	struct steme_batch *b = steme_batch_new();
+	char key[8];
+
+	open_kind(_i);
+	for (unsigned k = 0; k < 3; k++) {
+		for (unsigned i = 0; i < counts[k]; i++)
+			steme_batch_put(b, key, id_key(key, i, k), &i, sizeof(i));
+		for (unsigned i = 0, twice; i < counts[k]; i += 3) {
+			twice = i + 1;
+			steme_batch_put(b, key, id_key(key, i, k), &twice, sizeof(twice));
+		}
+		for (unsigned i = 0; i < counts[k]; i += 5)
+			steme_batch_del(b, key, id_key(key, i, k));
+		ck_assert_int_eq(ix->ops->write(ix, b, false), STEME_OK);
+		for (unsigned i = 0, want; i < counts[k]; i++) {
+			size_t n = id_key(key, i, k), len = 0;
+			uint8_t *got = NULL;
+			int err = ix->ops->get(ix, NULL, key, n, &got, &len);
+
+			ck_assert_int_eq(err, i % 5 == 0 ? STEME_ENOTFOUND : STEME_OK);
+			want = i + (i % 3 == 0);
+			if (err == STEME_OK)
+				ck_assert_mem_eq(got, &want, sizeof(want));
+			free(got);
+		}
+	}
+	steme_batch_free(b);
+}
+END_TEST
+
 START_TEST(an_empty_batch_changes_nothing)
 {
 	struct steme_batch *b = steme_batch_new();
@@ -533,6 +580,8 @@ suite(void)
 	tcase_add_loop_test(tc, what_was_not_put_is_not_found, 0, KINDS);
 	tcase_add_loop_test(tc, a_put_replaces_and_a_delete_removes, 0, KINDS);
 	tcase_add_loop_test(tc, in_a_batch_the_last_word_on_a_key_counts, 0, KINDS);
+	tcase_add_loop_test(tc, a_batch_of_ids_few_or_many_leaves_the_last_word_on_each, 0,
+	    KINDS);
 	tcase_add_loop_test(tc, an_empty_batch_changes_nothing, 0, KINDS);
 	tcase_add_loop_test(tc, ranges_take_from_and_leave_out_to, 0, KINDS);
 	tcase_add_loop_test(tc, backwards_gives_the_same_range_from_its_end, 0,
