@@ -59,6 +59,23 @@ take_record(struct api_watch *w, const struct steme_record *r)
 	return STEME_OK;
 }
 
+/* What could not be kept, with all that came beside it, is read from the log (mu). */
+static void
+read_from_log(struct api_watch *w, struct steme_rd *rd, struct steme_record *r, int err)
+{
+	steme_log(STEME_WARN, "feeds: a record could not be taken: %s",
+	    steme_strerror(err));
+	if (steme_rd_ok(rd)) {
+		while (rd->n > 0 && steme_msg_next_record(rd, r) == STEME_OK)
+			;
+		w->ring.hi = STEME_MAX(w->ring.hi, r->lsn);
+	}
+	watch_ring_clear(&w->ring);
+	for (struct api_feed *f = w->feeds; f != NULL; f = f->next)
+		f->live = false;
+	wake_all(w, END_NOT);
+}
+
 static void
 on_watch(void *arg, const struct steme_reply *rep)
 {
@@ -73,17 +90,8 @@ on_watch(void *arg, const struct steme_reply *rep)
 		while (err == STEME_OK && rd.n > 0)
 			if ((err = steme_msg_next_record(&rd, &r)) == STEME_OK)
 				err = take_record(w, &r);
-		/* what could not be kept is read from the log */
-		if (err != STEME_OK) {
-			steme_log(STEME_WARN, "feeds: a record could not be taken: %s",
-			    steme_strerror(err));
-			if (steme_rd_ok(&rd))
-				w->ring.hi = STEME_MAX(w->ring.hi, r.lsn);
-			watch_ring_clear(&w->ring);
-			for (struct api_feed *f = w->feeds; f != NULL; f = f->next)
-				f->live = false;
-			wake_all(w, END_NOT);
-		}
+		if (err != STEME_OK)
+			read_from_log(w, &rd, &r, err);
 	}
 	if (rep->err != STEME_OK || !rep->more)
 		w->streaming = false;	/* the ticker begins anew */
