@@ -58,6 +58,7 @@ check_keyring_SOURCES = %D%/check_keyring.c
 TEST_TOOLS += object_tool
 object_tool_SOURCES = %D%/object_tool.c
 SCRIPT_TESTS += %D%/object-openssl.sh
+EXTRA_DIST += %D%/valgrind.supp
 EXTRA_DIST += %D%/vectors/objects.json %D%/vectors/make-objects.py
 
 # --- log
