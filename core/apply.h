@@ -48,13 +48,16 @@ void steme_known_free(struct steme_known *k);
  */
 unsigned steme_known_get(struct steme_known *k, char family, struct steme_str a,
     struct steme_str b, uint64_t *v);
-/* Adds flags, sets the number.  Grows if it must.  STEME_OK or STEME_ENOMEM. */
+/*
+ * Adds flags, sets the number.  Grows if it must.  STEME_OK, or STEME_ENOMEM: what could not
+ * be added is missing, so no concept is complete or young until the table is cleared.
+ */
 int steme_known_add(struct steme_known *k, char family, struct steme_str a,
     struct steme_str b, unsigned flags, uint64_t v);
 bool steme_known_full(const struct steme_known *k);
 /*
  * Forgets all but concepts, which are no longer complete then.  False: those alone fill it
- * too far, and nothing was done.
+ * too far, or something could not be added, and nothing was done.
  */
 bool steme_known_trim(struct steme_known *k);
 /* Nothing is known any more. */

@@ -32,6 +32,7 @@ struct steme_known {
 	struct slot *slots;
 	size_t nslots, used;
 	size_t limit;			/* of used: full */
+	bool lost;			/* something that could not be added */
 	struct memo memo[2];		/* of concepts, and of all else */
 	uint8_t key[crypto_shorthash_siphashx24_KEYBYTES];
 };
@@ -109,7 +110,8 @@ steme_known_get(struct steme_known *k, char family, struct steme_str a,
 
 	if (v != NULL)
 		*v = s->v;
-	return (unsigned)(s->b & FLAG_BITS & ~(uint64_t)CONCEPT_BIT);
+	return (unsigned)(s->b & FLAG_BITS & ~(uint64_t)CONCEPT_BIT) &
+	    ~(k->lost ? STEME_KNOWN_COMPLETE | STEME_KNOWN_YOUNG : 0u);
 }
 
 /* Into a table of n slots: all, or concepts only.  False: no memory, nothing happened. */
@@ -147,8 +149,10 @@ steme_known_add(struct steme_known *k, char family, struct steme_str a,
 	s = find(k->slots, k->nslots, &h);
 	if ((s->b & FLAG_BITS) == 0) {
 		/* One slot stays empty, or find() would never end. */
-		if (k->used + 2 > k->nslots)
+		if (k->used + 2 > k->nslots) {
+			k->lost = true;
 			return STEME_ENOMEM;
+		}
 		k->used++;
 		*s = h;
 	}
@@ -168,6 +172,8 @@ steme_known_trim(struct steme_known *k)
 {
 	size_t concepts = 0;
 
+	if (k->lost)
+		return false;
 	for (size_t i = 0; i < k->nslots; i++)
 		concepts += (k->slots[i].b & CONCEPT_BIT) != 0;
 	/* a quarter of the room must be won, or this would be done all the time */
@@ -185,4 +191,5 @@ steme_known_clear(struct steme_known *k)
 {
 	memset(k->slots, 0, k->nslots * sizeof(*k->slots));
 	k->used = 0;
+	k->lost = false;
 }

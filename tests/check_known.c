@@ -47,6 +47,43 @@ START_TEST(trimmed_it_keeps_concepts_but_none_is_complete)
 }
 END_TEST
 
+/* Memory that runs out: calls to calloc() fail (the linker sends them here). */
+static bool no_memory;
+void *__real_calloc(size_t n, size_t size);
+void *__wrap_calloc(size_t n, size_t size);
+
+void *
+__wrap_calloc(size_t n, size_t size)
+{
+	return no_memory ? NULL : __real_calloc(n, size);
+}
+
+START_TEST(without_room_for_one_nothing_counts_as_complete_or_young)
+{
+	struct steme_known *k = steme_known_new(256);
+	const unsigned all = STEME_KNOWN | STEME_KNOWN_COMPLETE | STEME_KNOWN_YOUNG;
+	char b[16];
+	int err = STEME_OK;
+
+	steme_known_add(k, 'N', STEME_LIT("a"), none, all, 0);
+	no_memory = true;
+	for (unsigned i = 0; i < 256 && err == STEME_OK; i++) {
+		ck_assert_uint_eq(steme_known_get(k, 'N', STEME_LIT("a"), none, NULL),
+		    all);
+		err = steme_known_add(k, 'N', numbered(b, "a/", i), none, all, 0);
+	}
+	no_memory = false;
+	ck_assert_int_eq(err, STEME_ENOMEM);
+	ck_assert_uint_eq(steme_known_get(k, 'N', STEME_LIT("a"), none, NULL),
+	    STEME_KNOWN);
+	ck_assert(!steme_known_trim(k));
+	steme_known_clear(k);
+	steme_known_add(k, 'N', STEME_LIT("a"), none, all, 0);
+	ck_assert_uint_eq(steme_known_get(k, 'N', STEME_LIT("a"), none, NULL), all);
+	steme_known_free(k);
+}
+END_TEST
+
 START_TEST(too_many_concepts_are_not_trimmed_but_cleared)
 {
 	struct steme_known *k = steme_known_new(256);
@@ -192,6 +229,7 @@ suite(void)
 
 	tcase_set_timeout(t, 120);
 	tcase_add_test(t, trimmed_it_keeps_concepts_but_none_is_complete);
+	tcase_add_test(t, without_room_for_one_nothing_counts_as_complete_or_young);
 	tcase_add_test(t, too_many_concepts_are_not_trimmed_but_cleared);
 	tcase_add_loop_test(t, what_is_forgotten_is_found_again, 0, 4);
 	tcase_add_test(t, below_a_new_concept_nothing_is_looked_up);

@@ -12,7 +12,7 @@ libsteme_test_a_SOURCES = %D%/runner.h %D%/faultio.c %D%/faultio_disk.c
 libsteme_test_a_SOURCES += %D%/faultio.h %D%/faultio_impl.h %D%/random.h
 libsteme_test_a_SOURCES += %D%/lens_case.c %D%/lens_case_read.c
 libsteme_test_a_SOURCES += %D%/lens_case.h %D%/lens_case_impl.h %D%/index_kinds.h
-libsteme_test_a_SOURCES += %D%/wal_util.h %D%/store_util.h %D%/store_fixture.h %D%/lossy.h %D%/view_fixture.h
+libsteme_test_a_SOURCES += %D%/wal_util.h %D%/store_util.h %D%/remove_tree.h %D%/store_fixture.h %D%/lossy.h %D%/view_fixture.h
 libsteme_test_a_SOURCES += %D%/view_util.h
 libsteme_test_a_SOURCES += %D%/service_util.h %D%/ctl_util.h %D%/fake_daemon.h
 libsteme_test_a_SOURCES += %D%/claim_util.h %D%/key_util.h %D%/world_util.h
@@ -112,6 +112,7 @@ check_browse_SOURCES = %D%/check_browse.c
 check_store_crash_SOURCES = %D%/check_store_crash.c
 check_store_pipe_SOURCES = %D%/check_store_pipe.c
 check_known_SOURCES = %D%/check_known.c
+check_known_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=calloc
 check_store_threads_SOURCES = %D%/check_store_threads.c
 check_replay_SOURCES = %D%/check_replay.c
 check_rebuild_SOURCES = %D%/check_rebuild.c
