@@ -600,10 +600,6 @@ suite(void)
 	tcase_add_test(t, closing_lets_a_long_answer_be_read_to_its_end);
 	tcase_add_test(t, work_that_outlives_the_socket_is_no_harm);
 	suite_add_tcase(s, t);
-	t = tcase_create("only");
-	tcase_add_checked_fixture(t, up, down);
-	tcase_add_test(t, closing_answers_what_is_in_hand);
-	suite_add_tcase(s, t);
 	return s;
 }
 
