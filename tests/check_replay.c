@@ -71,12 +71,6 @@ copy_dir(const char *from, const char *to)
 	closedir(d);
 }
 
-static void
-remove_dir(const char *path)
-{
-	nftw(path, rm_one, 16, FTW_DEPTH | FTW_PHYS);
-}
-
 /* The largest file of the index whose name ends so; its length. */
 static off_t
 largest(const char *kv, const char *suffix, char out[512])
@@ -135,8 +129,8 @@ teardown(void)
 static void
 restore(void)
 {
-	remove_dir(P.kv);
-	remove_dir(P.wal);
+	remove_tree(P.kv);
+	remove_tree(P.wal);
 	copy_dir(kv0, P.kv);
 	copy_dir(wal0, P.wal);
 }

@@ -10,9 +10,9 @@
 #include "core/sign.h"
 #include "core/store.h"
 #include "tests/faultio.h"
+#include "tests/remove_tree.h"
 
 #include <check.h>
-#include <ftw.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdarg.h>
@@ -54,15 +54,6 @@ struct place {
 	struct steme_key op;
 	struct steme_store_opts o;
 };
-
-static inline int
-rm_one(const char *path, const struct stat *st, int type, struct FTW *f)
-{
-	(void)st;
-	(void)type;
-	(void)f;
-	return remove(path);
-}
 
 static inline void
 key_of(struct steme_key *k, uint8_t n)
@@ -111,7 +102,7 @@ place_remove(struct place *p)
 		p->mem->ops->close(p->mem);
 	if (p->fio != NULL)
 		faultio_free(p->fio);
-	nftw(p->dir, rm_one, 16, FTW_DEPTH | FTW_PHYS);
+	remove_tree(p->dir);
 }
 
 static inline struct steme_store *

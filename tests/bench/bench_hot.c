@@ -10,8 +10,8 @@
 #include "core/log.h"
 #include "core/sign.h"
 #include "core/view.h"
+#include "tests/remove_tree.h"
 
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -100,15 +100,6 @@ collect(struct steme_store *s, const struct steme_query *q)
 	steme_cands_fini(&c);
 }
 
-static int
-rm_one(const char *path, const struct stat *st, int type, struct FTW *f)
-{
-	(void)st;
-	(void)type;
-	(void)f;
-	return remove(path);
-}
-
 static void
 run(int n)
 {
@@ -151,7 +142,7 @@ run(int n)
 	    "alone %6.0f us\n", n, median(wrote), median(looked), median(collected));
 	steme_views_free(v);
 	steme_store_close(s);
-	nftw(dir, rm_one, 16, FTW_DEPTH | FTW_PHYS);
+	remove_tree(dir);
 }
 
 int

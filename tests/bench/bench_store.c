@@ -12,9 +12,9 @@
 #include "core/merkle.h"
 #include "core/sign.h"
 #include "core/store.h"
+#include "tests/remove_tree.h"
 
 #include <fcntl.h>
-#include <ftw.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -330,15 +330,6 @@ collecting(struct steme_store *s, size_t n)
 	free(t);
 }
 
-static int
-rm_one(const char *path, const struct stat *st, int type, struct FTW *f)
-{
-	(void)st;
-	(void)type;
-	(void)f;
-	return remove(path);
-}
-
 static void
 rebuild(const struct steme_store_opts *o, double puts_each)
 {
@@ -347,7 +338,7 @@ rebuild(const struct steme_store_opts *o, double puts_each)
 	double took, used = cpu();
 	uint64_t us;
 
-	nftw(kv, rm_one, 16, FTW_DEPTH | FTW_PHYS);
+	remove_tree(kv);
 	took = seconds();
 	check(steme_rebuild_offline(o, false, &at, &us, &why), "rebuild", &why);
 	took = seconds() - took;
@@ -426,6 +417,6 @@ main(int argc, char **argv)
 	printf("%-34s %8.1f ms\n", "open after that", (seconds() - took) * 1e3);
 	steme_store_close(s);
 	if (!keep)
-		nftw(dir, rm_one, 16, FTW_DEPTH | FTW_PHYS);
+		remove_tree(dir);
 	return 0;
 }
