@@ -67,6 +67,17 @@ api_args(struct api_request *r, struct api_arg *args, size_t n, struct steme_why
 }
 
 int
+api_arg_text(const struct api_arg *arg, size_t max, struct steme_str *out,
+    struct steme_why *why)
+{
+	if (arg->value.n > max)
+		return steme_fail(why, STEME_EINVAL, "parameter %s has %zu bytes: at "
+		    "most %zu are taken", arg->name, arg->value.n, max);
+	*out = arg->value;
+	return STEME_OK;
+}
+
+int
 api_arg_u64(const struct api_arg *arg, uint64_t *out, struct steme_why *why)
 {
 	uint64_t v = 0;

@@ -20,6 +20,9 @@ int api_args(struct api_request *r, struct api_arg *args, size_t n,
     struct steme_why *why);
 /* A limit: 1 to 10,000; absent: 100. */
 int api_arg_limit(const struct api_arg *arg, uint32_t *out, struct steme_why *why);
+/* A text of at most max bytes; longer: STEME_EINVAL, why names it and the limit. */
+int api_arg_text(const struct api_arg *arg, size_t max, struct steme_str *out,
+    struct steme_why *why);
 /* A whole number of 64 bits; absent: stays as it is. */
 int api_arg_u64(const struct api_arg *arg, uint64_t *out, struct steme_why *why);
 

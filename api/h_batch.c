@@ -144,6 +144,26 @@ make_ids(struct batch *t, struct json_object *given, struct steme_why *why)
 	return STEME_OK;
 }
 
+/* What the daemon could not even read. */
+static int
+check_members(const struct batch *t, struct steme_why *why)
+{
+	struct steme_str s;
+
+	if (t->nmembers > t->nids)
+		return steme_fail(why, STEME_EINVAL, "members has %zu entries, ids only "
+		    "%zu: each member is one of the batch, told once", t->nmembers,
+		    t->nids);
+	for (size_t i = 0; i < t->nmembers; i++) {
+		s = string_of(json_object_array_get_idx(t->members, i));
+		if (s.n > STEME_OBJECT_MAX)
+			return steme_fail(why, STEME_ETOOBIG, "members: entry %zu has "
+			    "%zu bytes: an object has at most %d", i + 1, s.n,
+			    STEME_OBJECT_MAX);
+	}
+	return STEME_OK;
+}
+
 static int
 check_object(struct batch *t, struct steme_str signature, struct steme_why *why)
 {
@@ -183,10 +203,10 @@ parse(struct batch *t, struct api_request *r, struct steme_why *why)
 			err = take_member(t, &p, key, v, why);
 	if (err == STEME_OK)
 		err = check_object(t, p.signature, why);
+	t->nmembers = t->members == NULL ? 0 : json_object_array_length(t->members);
 	if (err == STEME_OK)
 		err = make_ids(t, p.ids, why);
-	t->nmembers = t->members == NULL ? 0 : json_object_array_length(t->members);
-	return err;
+	return err == STEME_OK ? check_members(t, why) : err;
 }
 
 /* ---- to the daemon and back ---- */

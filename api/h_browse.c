@@ -44,15 +44,12 @@ api_concepts(struct api_request *r)
 		    "all levels: give one of them");
 	if (err == STEME_OK)
 		err = api_arg_limit(&a[LIMIT], &m.limit, &why);
-	m.text = a[prefix ? PREFIX : PARENT].value;
-	if (err == STEME_OK && m.text.n > STEME_CONCEPT_MAX)
-		err = steme_fail(&why, STEME_ETOOBIG, "parameter %s has %zu bytes: a "
-		    "concept path has at most %d", prefix ? "prefix" : "parent",
-		    m.text.n, STEME_CONCEPT_MAX);
-	if (prefix)
-		m.after = a[CURSOR].value;
-	else if (err == STEME_OK)
-		err = api_arg_u64(&a[CURSOR], &m.after_lsn, &why);
+	if (err == STEME_OK)
+		err = api_arg_text(&a[prefix ? PREFIX : PARENT], STEME_CONCEPT_MAX,
+		    &m.text, &why);
+	if (err == STEME_OK)
+		err = prefix ? api_arg_text(&a[CURSOR], STEME_CONCEPT_MAX, &m.after,
+		    &why) : api_arg_u64(&a[CURSOR], &m.after_lsn, &why);
 	api_guard_about(r, m.text, STEME_LIT(""), STEME_LIT(""));
 	if (err == STEME_OK)
 		steme_msg_put_list(&b, &m);
@@ -71,7 +68,8 @@ api_agents(struct api_request *r)
 
 	if (err == STEME_OK)
 		err = api_arg_limit(&a[0], &m.limit, &why);
-	m.after = a[1].value;
+	if (err == STEME_OK)
+		err = api_arg_text(&a[1], STEME_ID_HEX, &m.after, &why);
 	if (err == STEME_OK)
 		steme_msg_put_list(&b, &m);
 	ask(r, STEME_MSG_AGENTS, &b, err, &why, api_reply_answer);
@@ -89,12 +87,10 @@ api_sources(struct api_request *r)
 
 	if (err == STEME_OK)
 		err = api_arg_limit(&a[1], &m.limit, &why);
-	m.text = a[0].value;
-	m.after = a[2].value;
-	if (err == STEME_OK && (m.text.n > STEME_SOURCE_MAX ||
-	    m.after.n > STEME_SOURCE_MAX))
-		err = steme_fail(&why, STEME_EINVAL, "a source has at most %d bytes",
-		    STEME_SOURCE_MAX);
+	if (err == STEME_OK)
+		err = api_arg_text(&a[0], STEME_SOURCE_MAX, &m.text, &why);
+	if (err == STEME_OK)
+		err = api_arg_text(&a[2], STEME_SOURCE_MAX, &m.after, &why);
 	if (err == STEME_OK)
 		steme_msg_put_list(&b, &m);
 	ask(r, STEME_MSG_SOURCES, &b, err, &why, api_reply_answer);
@@ -110,15 +106,15 @@ api_impact(struct api_request *r)
 	struct steme_buf b = { 0 };
 	int err = api_args(r, a, STEME_NELEM(a), &why);
 
-	if (err == STEME_OK && (a[0].value.n == 0 ||
-	    a[0].value.n > STEME_SOURCE_MAX))
-		err = steme_fail(&why, STEME_EINVAL, "source is needed: 1 to %d bytes, "
-		    "as claims cite it", STEME_SOURCE_MAX);
+	if (err == STEME_OK && a[0].value.n == 0)
+		err = steme_fail(&why, STEME_EINVAL, "parameter source is needed: 1 to "
+		    "%d bytes, as claims cite it", STEME_SOURCE_MAX);
+	if (err == STEME_OK)
+		err = api_arg_text(&a[0], STEME_SOURCE_MAX, &m.source, &why);
 	if (err == STEME_OK && a[1].value.p != NULL)
 		err = steme_lens_parse(a[1].value, &m.lens, &why);
 	if (err == STEME_OK)
 		err = api_arg_limit(&a[2], &m.limit, &why);
-	m.source = a[0].value;
 	if (err == STEME_OK)
 		steme_msg_put_impact(&b, &m);
 	ask(r, STEME_MSG_IMPACT, &b, err, &why, api_reply_answer);

@@ -121,14 +121,16 @@ begin(struct api_request *r)
 static int
 take_prefix(struct asked *q, struct steme_str s, struct steme_why *why)
 {
+	bool scheme = memmem(s.p, s.n, "://", 3) != NULL;
+	struct steme_why w = { "" };
 	enum steme_class class_;
-	int err;
 
-	if (memmem(s.p, s.n, "://", 3) != NULL)
-		return steme_concept_from_scheme(s, q->prefix, &class_, why);
-	if ((err = steme_concept_check(s, why)) == STEME_OK)
+	if ((scheme ? steme_concept_from_scheme(s, q->prefix, &class_, &w) :
+	    steme_concept_check(s, &w)) != STEME_OK)
+		return steme_fail(why, STEME_EINVAL, "prefix: %s", w.text);
+	if (!scheme)
 		memcpy(q->prefix, s.p, s.n);
-	return err;
+	return STEME_OK;
 }
 
 void

@@ -210,10 +210,12 @@ steme_prefix_check(struct steme_str s, struct steme_why *why)
 {
 	char more[STEME_CONCEPT_MAX + 2];
 
-	if (s.n == 0 || s.n > STEME_CONCEPT_MAX ||
-	    steme_concept_check(s, NULL) == STEME_OK)
-		return s.n == 0 ? STEME_OK : steme_concept_check(s, why);
-	/* it is no concept; then a longer one must be */
+	if (s.n == 0)
+		return STEME_OK;
+	/* what is no concept because of how it ends may be one when it goes on */
+	if (s.n >= STEME_CONCEPT_MAX || steme_concept_check(s, NULL) == STEME_OK ||
+	    memchr("/ .", s.p[s.n - 1], 3) == NULL)
+		return steme_concept_check(s, why);
 	memcpy(more, s.p, s.n);
 	more[s.n] = 'x';
 	return steme_concept_check((struct steme_str){ more, s.n + 1 }, why);

@@ -112,6 +112,18 @@ put_concept(void *arg, struct steme_str concept)
 	return steme_buf_err(b);
 }
 
+/* s by one of path.h's rules; the parameter's name begins the sentence.  "": nothing to check. */
+static int
+check_param(int (*rule)(struct steme_str, struct steme_why *), const char *name,
+    struct steme_str s, struct steme_why *why)
+{
+	struct steme_why w = { "" };
+
+	if (s.n == 0 || rule(s, &w) == STEME_OK)
+		return STEME_OK;
+	return steme_fail(why, STEME_EINVAL, "%s: %s", name, w.text);
+}
+
 static int
 list_children(struct listing *l, struct steme_str parent, uint64_t after_lsn,
     uint32_t limit, struct steme_buf *b, struct steme_why *why)
@@ -120,7 +132,7 @@ list_children(struct listing *l, struct steme_str parent, uint64_t after_lsn,
 	int err;
 
 	if ((err = steme_page_begin(&l->page, limit, b, why)) != STEME_OK ||
-	    (parent.n > 0 && (err = steme_concept_check(parent, why)) != STEME_OK))
+	    (err = check_param(steme_concept_check, "parent", parent, why)) != STEME_OK)
 		return err;
 	l->max_lsn = steme_store_lsn(l->s);
 	l->parent = parent.p == NULL ? STEME_LIT("") : parent;
@@ -144,8 +156,8 @@ list_concepts(struct listing *l, struct steme_str prefix, struct steme_str after
 	int err;
 
 	if ((err = steme_page_begin(&l->page, limit, b, why)) != STEME_OK ||
-	    (err = steme_prefix_check(prefix, why)) != STEME_OK ||
-	    (after.n > 0 && (err = steme_concept_check(after, why)) != STEME_OK))
+	    (err = check_param(steme_prefix_check, "prefix", prefix, why)) != STEME_OK ||
+	    (err = check_param(steme_concept_check, "cursor", after, why)) != STEME_OK)
 		return err;
 	l->max_lsn = steme_store_lsn(l->s);
 	steme_jo_str(&l->page.body, "prefix", prefix);

@@ -64,16 +64,19 @@ static int
 resolve(struct steme_str *s, bool prefix, char out[STEME_CONCEPT_MAX + 1],
     struct steme_why *why)
 {
+	struct steme_why w = { "" };
 	enum steme_class c;
 	int err;
 
 	if (s->n == 0 || memmem(s->p, s->n, "://", 3) == NULL)
 		return STEME_OK;
-	err = prefix ? steme_prefix_from_scheme(*s, out, why) :
-	    steme_concept_from_scheme(*s, out, &c, why);
-	if (err == STEME_OK)
-		*s = steme_str_from(out);
-	return err;
+	err = prefix ? steme_prefix_from_scheme(*s, out, &w) :
+	    steme_concept_from_scheme(*s, out, &c, &w);
+	if (err != STEME_OK)
+		return steme_fail(why, STEME_EINVAL, "%s: %s", prefix ? "prefix" :
+		    "concept path", w.text);
+	*s = steme_str_from(out);
+	return STEME_OK;
 }
 
 static const char *

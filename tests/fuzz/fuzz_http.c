@@ -100,11 +100,15 @@ read_question(const struct fake_question *q)
 {
 	struct steme_query q1, q2;
 	struct steme_msg_impact impact;
+	struct steme_msg_assert claims;
 	struct steme_msg_batch batch;
+	struct steme_msg_log log;
 	struct steme_msg_set set;
 	struct steme_msg_profile profile;
 	enum steme_object_want want;
+	struct steme_rd items;
 	struct steme_id id;
+	uint32_t n;
 
 	switch (q->type) {
 	case STEME_MSG_QUERY:
@@ -121,8 +125,15 @@ read_question(const struct fake_question *q)
 		return steme_msg_get_impact(&impact, q->payload, q->len);
 	case STEME_MSG_OBJECT:
 		return steme_msg_get_object(&want, &id, q->payload, q->len);
+	case STEME_MSG_PUT:
+		return steme_msg_get_puts(&items, q->payload, q->len, &n);
+	case STEME_MSG_ASSERT:
+		return steme_msg_get_assert(&claims, q->payload, q->len);
 	case STEME_MSG_BATCH:
 		return steme_msg_get_batch(&batch, q->payload, q->len);
+	case STEME_MSG_LOG:
+	case STEME_MSG_WATCH:
+		return steme_msg_get_log(&log, q->payload, q->len);
 	case STEME_MSG_SET:
 		return steme_msg_get_set(&set, q->payload, q->len);
 	case STEME_MSG_PROFILE:

@@ -140,6 +140,8 @@ def fault(status, got, detail):
             return "an odd problem document"
         if not problem["detail"]:
             return "a problem without a detail"
+        if re.match("malformed (?!JSON)|has |holds |must |is not ", problem["detail"]):
+            return "a detail that does not say what it is about"
     except (ValueError, KeyError) as e:
         return "a broken problem document: %s" % e
     if detail not in (None, "-", "bare") and not re.search(detail, problem["detail"]):
