@@ -99,6 +99,17 @@ add(struct change *ch, struct steme_why *why)
 	return err;
 }
 
+/* Did the operator assert this setting at this moment before? */
+static bool
+is_taken(const struct change *ch, const struct found *f)
+{
+	for (size_t i = 0; i < f->n; i++)
+		if (f->c[i].o->time_us == ch->now_us &&
+		    steme_id_eq(&f->c[i].o->agent, &ch->op->agent))
+			return true;
+	return false;
+}
+
 static int
 fill(struct change *ch, const struct found *f, struct steme_str concept,
     struct steme_str predicate, const struct steme_setting *v, struct steme_why *why)
@@ -106,10 +117,12 @@ fill(struct change *ch, const struct found *f, struct steme_str concept,
 	struct steme_claim *c;
 	int err = STEME_OK;
 
-	/* never the id of a value that was taken back: its time is not used again */
-	for (size_t i = 0; i < f->n; i++)
-		if (steme_id_eq(&f->c[i].o->agent, &ch->op->agent))
-			ch->now_us = STEME_MAX(ch->now_us, f->c[i].o->time_us + 1);
+	/*
+	 * Never the id of a value that was taken back: its time is not used again.  Nor is it
+	 * gone beyond, for a clock that was ahead would keep its settings until then.
+	 */
+	while (is_taken(ch, f))
+		ch->now_us++;
 	for (size_t i = 0; i < f->counting && err == STEME_OK; i++) {
 		if (!steme_id_eq(&f->c[i].o->agent, &ch->op->agent))
 			continue;

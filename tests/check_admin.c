@@ -124,6 +124,32 @@ START_TEST(a_setting_is_set_changed_and_cleared)
 }
 END_TEST
 
+START_TEST(what_was_set_while_the_clock_was_ahead_is_changed_when_it_is_right_again)
+{
+	struct steme_msg_put_result first, second;
+
+	G.p.clock.wall += INT64_C(86400000000);
+	ck_assert_int_eq(set("_steme/nodes/n1", "drained", "true", &first, NULL),
+	    STEME_OK);
+	ck_assert_int_eq(hand_in(1, NULL), STEME_EDRAINED);
+	G.p.clock.wall -= INT64_C(86400000000);
+	must_set("_steme/nodes/n1", "drained", "false");
+	ck_assert_str_eq(value("_steme/nodes/n1", "drained"), "boolean false");
+	ck_assert_uint_eq(counting(G.s, "_steme/nodes/n1", "drained"), 1);
+	ck_assert_int_eq(hand_in(1, NULL), STEME_OK);
+	/* the same value at the same moment once more is another assertion, now too */
+	G.p.clock.wall += INT64_C(86400000000);
+	ck_assert_int_eq(set("_steme/nodes/n1", "drained", "true", &second, NULL),
+	    STEME_OK);
+	ck_assert(!steme_id_eq(&first.id, &second.id));
+	G.p.clock.wall -= INT64_C(86400000000);
+	must_set("_steme/nodes/n1", "drained", "");
+	ck_assert_str_eq(value("_steme/nodes/n1", "drained"), "");
+	ck_assert_int_eq(hand_in(1, NULL), STEME_OK);
+	must_verify(G.s);
+}
+END_TEST
+
 START_TEST(a_setting_is_the_operators_and_below_steme)
 {
 	struct steme_why why;
@@ -413,6 +439,8 @@ suite(void)
 
 	tcase_add_checked_fixture(t, open_rig, close_rig);
 	tcase_add_test(t, a_setting_is_set_changed_and_cleared);
+	tcase_add_test(t,
+	    what_was_set_while_the_clock_was_ahead_is_changed_when_it_is_right_again);
 	tcase_add_test(t, a_setting_is_the_operators_and_below_steme);
 	tcase_add_test(t, what_is_no_scalar_or_breaks_a_rule_is_refused);
 	tcase_add_test(t, a_cap_holds_for_a_second_and_is_then_refilled);
