@@ -86,7 +86,9 @@ struct steme_store {
 	uint64_t logged_next;		/* (lead) first lsn behind it */
 	/*
 	 * (lead) Concepts: was there an assertion about it in the index when it was first
-	 * asked?  Of those without, the predicates staged since.
+	 * asked?  Of those without, the predicates staged since.  True only while every
+	 * assertion comes into the log through steme_stage(): whoever adds another way in
+	 * has to clear this table.
 	 */
 	struct steme_known *fresh;
 	uint64_t hlc_last;		/* (lead) */
