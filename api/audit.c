@@ -25,6 +25,8 @@
 #define CHEAP_PER_SEC	200	/* queries, and what nobody known was refused */
 #define RETRY_US	INT64_C(60000000)
 #define REQUEST_MAX	224
+#define COPY_AT_ONCE	16u	/* entries told of under one hold of the lock */
+#define LOOK_AT_ONCE	1024u	/* of which at most so many are looked at */
 
 struct kept {
 	uint64_t number;		/* 0: free */
@@ -355,28 +357,50 @@ fits(const struct kept *k, const struct api_audit_filter *f)
 	    (f->kind < 0 || f->kind == k->kind);
 }
 
+/*
+ * Copies up to most entries that fit, from number *at downwards; *at moves on.  Only a short
+ * part of the ring is looked through at a time: requests wait for the lock.  False: the end.
+ */
+static bool
+copy_some(struct api_audit *a, const struct api_audit_filter *f, uint64_t *at,
+    struct kept *out, unsigned most, unsigned *n)
+{
+	uint64_t low, stop;
+
+	*n = 0;
+	pthread_mutex_lock(&a->mu);
+	low = a->last > a->n ? a->last - a->n : 0;
+	*at = STEME_MIN(*at, a->last);
+	stop = *at > low + LOOK_AT_ONCE ? *at - LOOK_AT_ONCE : low;
+	for (; *at > stop && *n < most; --*at)
+		if (fits(&a->ring[*at % a->n], f))
+			out[(*n)++] = a->ring[*at % a->n];
+	pthread_mutex_unlock(&a->mu);
+	return *at > low;
+}
+
 void
 api_audit_write(struct api_audit *a, const struct api_audit_filter *f,
     struct steme_buf *b)
 {
 	struct json_object *o = json_object_new_object();
 	struct json_object *list = json_object_new_array();
-	uint64_t at, low;
+	uint64_t at = f->before == 0 ? UINT64_MAX : f->before - 1;
+	struct kept some[COPY_AT_ONCE];
+	unsigned n = 0, got;
 	char cursor[32];
-	unsigned n = 0;
+	bool more = true;
 
-	pthread_mutex_lock(&a->mu);
-	at = f->before == 0 || f->before > a->last ? a->last : f->before - 1;
-	low = a->last > a->n ? a->last - a->n : 0;
-	for (; at > low && n < f->limit; at--)
-		if (fits(&a->ring[at % a->n], f)) {
-			json_object_array_add(list, to_json(&a->ring[at % a->n]));
-			n++;
-		}
-	pthread_mutex_unlock(&a->mu);
+	while (more && n < f->limit) {
+		more = copy_some(a, f, &at, some, STEME_MIN(COPY_AT_ONCE, f->limit - n),
+		    &got);
+		for (unsigned i = 0; i < got; i++)
+			json_object_array_add(list, to_json(&some[i]));
+		n += got;
+	}
 	snprintf(cursor, sizeof(cursor), "%" PRIu64, at + 1);
 	json_object_object_add(o, "entries", list);
-	json_object_object_add(o, "next_cursor", at > low ?
+	json_object_object_add(o, "next_cursor", more ?
 	    json_object_new_string(cursor) : NULL);
 	steme_buf_puts(b, json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN |
 	    JSON_C_TO_STRING_NOSLASHESCAPE));

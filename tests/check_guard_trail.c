@@ -191,6 +191,39 @@ START_TEST(pages_of_the_trail_fit_together_and_it_is_bounded)
 }
 END_TEST
 
+START_TEST(a_long_trail_is_told_whole_and_in_order)
+{
+	struct api_audit *a = api_audit_new(4000, NULL);
+	struct json_object *o, *list;
+	char uri[32];
+	size_t n;
+
+	for (int i = 0; i < 5000; i++) {
+		snprintf(uri, sizeof(uri), "/%d", i);
+		audit_add(a, i % 1500 == 0 ? API_AUDIT_WRITE : API_AUDIT_QUERY, S * i,
+		    uri, "");
+	}
+	o = audit_json(a, (struct api_audit_filter){ .kind = -1, .limit = 10000 });
+	list = json_object_object_get(o, "entries");
+	ck_assert_uint_eq(n = json_object_array_length(list), 4000);
+	ck_assert_ptr_null(json_object_object_get(o, "next_cursor"));
+	for (size_t i = 0; i < n; i++) {
+		snprintf(uri, sizeof(uri), "/%zu", 4999 - i);
+		ck_assert_str_eq(json_object_get_string(json_object_object_get(
+		    json_object_array_get_idx(list, i), "request")), uri);
+	}
+	json_object_put(o);
+	/* far apart: 1,500 others between two of them */
+	o = audit_json(a, (struct api_audit_filter){ .kind = API_AUDIT_WRITE,
+	    .limit = 10000 });
+	ck_assert_uint_eq(json_object_array_length(json_object_object_get(o,
+	    "entries")), 3);
+	json_object_put(o);
+	api_audit_free(a);
+	steme_buf_fini(&page);
+}
+END_TEST
+
 START_TEST(nothing_that_seems_secret_is_kept)
 {
 	struct api_audit *a = api_audit_new(10, NULL);
@@ -361,6 +394,7 @@ suite(void)
 	tcase_add_test(t, what_runs_is_listed_and_what_was_slow_stays);
 	tcase_add_test(t, the_last_thousand_are_kept_latest_first);
 	tcase_add_test(t, pages_of_the_trail_fit_together_and_it_is_bounded);
+	tcase_add_test(t, a_long_trail_is_told_whole_and_in_order);
 	tcase_add_test(t, nothing_that_seems_secret_is_kept);
 	tcase_add_test(t, the_file_has_writes_all_and_queries_some_and_is_rotated);
 	tcase_add_test(t, strangers_who_are_refused_do_not_fill_the_file);
