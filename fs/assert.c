@@ -4,7 +4,8 @@
  * mkdir, which makes a concept that lives until it has an assertion.
  *
  * The rule of a write: one WRITE at offset 0, at most 4,095 bytes, ending in a newline.
- * Shells cut long writes into pieces, so anything else could store half a value.
+ * Shells cut long writes into pieces, so anything else could store half a value.  A
+ * refused WRITE is the one, too: some programs go on with the rest of what they have.
  */
 #include "fs/fs.h"
 #include "core/claim.h"
@@ -135,11 +136,8 @@ check_write(struct steme_fs *fs, struct fs_node *n, uid_t uid, const char *buf,
 		return EACCES;	/* whoever that is: nobody to sign for */
 	if (n->uid != uid)
 		return EPERM;	/* a set-uid program may hold the descriptor */
-	if (size > FS_ASSERT_MAX)
-		return EFBIG;
-	if (off != 0 || size == 0 || buf[size - 1] != '\n')
-		return EINVAL;
-	return fs_nodes_take_write(fs->nodes, n) ? 0 : EINVAL;
+	return fs_nodes_take_write(fs->nodes, n, size > FS_ASSERT_MAX ? EFBIG :
+	    off != 0 || size == 0 || buf[size - 1] != '\n' ? EINVAL : 0);
 }
 
 static int

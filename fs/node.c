@@ -3,6 +3,7 @@
 #include "config.h"
 #include "fs/node_impl.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -452,16 +453,17 @@ fs_nodes_forget(struct fs_nodes *t, uint64_t id, uint64_t count)
 	pthread_mutex_unlock(&t->mu);
 }
 
-bool
-fs_nodes_take_write(struct fs_nodes *t, struct fs_node *n)
+int
+fs_nodes_take_write(struct fs_nodes *t, struct fs_node *n, int rc)
 {
-	bool first;
-
 	pthread_mutex_lock(&t->mu);
-	first = !n->written;
+	if (n->written)
+		rc = n->refused != 0 ? n->refused : EINVAL;
+	else
+		n->refused = rc;
 	n->written = true;
 	pthread_mutex_unlock(&t->mu);
-	return first;
+	return rc;
 }
 
 void

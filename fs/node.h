@@ -63,6 +63,7 @@ struct fs_node {
 	uid_t uid;			/* CLAIM: who opened it */
 	_Atomic bool pending_dir;	/* CONCEPT made by mkdir, without assertions yet */
 	bool written;			/* CLAIM: the one write has come (table's lock) */
+	int refused;			/* CLAIM: its errno, 0 if it was taken (table's lock) */
 	/* (table's lock) */
 	uint64_t nlookup;		/* what the kernel holds */
 	unsigned refs;			/* children, and users within the daemon */
@@ -127,8 +128,11 @@ struct fs_node *fs_nodes_anonymous(struct fs_nodes *t, struct fs_node *parent,
 /* The kernel is about to be told of n: one lookup more, and not stale. */
 void fs_nodes_looked_up(struct fs_nodes *t, struct fs_node *n);
 void fs_nodes_forget(struct fs_nodes *t, uint64_t id, uint64_t count);
-/* Takes the one write of a claim node: true for the first caller only. */
-bool fs_nodes_take_write(struct fs_nodes *t, struct fs_node *n);
+/*
+ * Takes the one write of a claim node, or refuses it with rc (an errno): rc for the first
+ * caller.  Every later one is refused: with the errno of the first, else EINVAL.
+ */
+int fs_nodes_take_write(struct fs_nodes *t, struct fs_node *n, int rc);
 
 /*
  * What the kernel should forget: a name in a directory, or (name empty) the

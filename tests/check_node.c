@@ -4,6 +4,7 @@
 #include "fs/node.h"
 
 #include <check.h>
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -288,10 +289,20 @@ START_TEST(a_claim_takes_one_write)
 {
 	struct fs_node *n = fs_nodes_anonymous(t, fs_nodes_root(t), S("p"));
 
-	ck_assert(fs_nodes_take_write(t, n));
-	ck_assert(!fs_nodes_take_write(t, n));
+	ck_assert_int_eq(fs_nodes_take_write(t, n, 0), 0);
+	ck_assert_int_eq(fs_nodes_take_write(t, n, 0), EINVAL);
 	fs_nodes_put(t, n);
 	ck_assert_uint_eq(count(), 1);
+}
+END_TEST
+
+START_TEST(a_claim_whose_write_was_refused_takes_no_other)
+{
+	struct fs_node *n = fs_nodes_anonymous(t, fs_nodes_root(t), S("p"));
+
+	ck_assert_int_eq(fs_nodes_take_write(t, n, EFBIG), EFBIG);
+	ck_assert_int_eq(fs_nodes_take_write(t, n, 0), EFBIG);
+	fs_nodes_put(t, n);
 }
 END_TEST
 
@@ -369,6 +380,7 @@ suite(void)
 	tcase_add_test(c, a_global_change_reaches_every_view);
 	tcase_add_test(c, beyond_the_limit_the_oldest_file_is_dropped);
 	tcase_add_test(c, a_claim_takes_one_write);
+	tcase_add_test(c, a_claim_whose_write_was_refused_takes_no_other);
 	tcase_add_test(c, thousands_of_names_are_found_again);
 	tcase_add_test(c, threads_that_look_up_change_and_forget_leave_nothing_behind);
 	suite_add_tcase(s, c);

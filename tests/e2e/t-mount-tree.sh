@@ -67,6 +67,8 @@ errno_is "a write without a newline is refused" "Invalid argument" "printf abc >
 errno_is "a long write is refused" "File too large" "head -c 5000 /dev/zero | tr '\\0' a | dd of=$A/x bs=8192 iflag=fullblock"
 errno_is "a write in pieces is refused" "Invalid argument" "printf 'abcdef\n' | dd of=$A/x bs=4"
 errno_is "what is not UTF-8 is refused" "Invalid or incomplete multibyte or wide character" "printf '\\377\\n' > $A/x"
+errno_is "a line too long for one write is refused" "File too large" "echo \$(head -c 10000 /dev/zero | tr '\\0' a) > $A/x"
+is "so is what comes after a refused write" 2 bash -c "{ printf abc; echo def; } 2>&1 > $A/x | grep -c 'Invalid argument'"
 not_ok "and nothing of them was stored" cat "$M/drug/semaglutide/@recency/x"
 ok "an empty mkdir can go again" bash -c "mkdir $M/drug/tmp && rmdir $M/drug/tmp"
 not_ok "a name with a leading @ is no concept" mkdir "$M/drug/@x"
