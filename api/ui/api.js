@@ -33,7 +33,7 @@ export const apiKey = {
 	set(key) { key === "" ? sessionStorage.removeItem(KEY) : sessionStorage.setItem(KEY, key); },
 };
 
-/* app.js shows the banner */
+/* "away", with what was refused: app.js shows the banner */
 export const outages = new EventTarget();
 
 async function ask(path, params, signal)
@@ -64,9 +64,7 @@ async function ask(path, params, signal)
 async function noticed(path, params, signal, read)
 {
 	try {
-		const answer = await read(await ask(path, params, signal));
-		outages.dispatchEvent(new CustomEvent("answered"));
-		return answer;
+		return await read(await ask(path, params, signal));
 	} catch (e) {
 		if (e instanceof Refused && e.away)
 			outages.dispatchEvent(new CustomEvent("away", { detail: e }));
@@ -81,19 +79,17 @@ export const getText = (path, params, signal) =>
 export const getBytes = (path, params, signal) =>
     noticed(path, params, signal, async (r) => new Uint8Array(await r.arrayBuffer()));
 
-/* Is all well?  Throws what is not. */
-export async function ready()
+/* Why path is refused; null if it is not.  For what cannot tell itself: an EventSource. */
+export async function refusal(path, params)
 {
-	await ask("/readyz", null, AbortSignal.timeout(5000));
-}
+	const mine = new AbortController();
 
-/* All pages of a list, as they come: each(items, isLast). */
-export async function pages(path, params, member, each, signal)
-{
-	for (let cursor = null;;) {
-		const a = await getJSON(path, { ...params, cursor }, signal);
-		cursor = a.next_cursor;
-		if (await each(a[member], cursor === null) === false || cursor === null)
-			return;
+	try {
+		await ask(path, params, mine.signal);
+		return null;
+	} catch (e) {
+		return e;
+	} finally {
+		mine.abort();
 	}
 }

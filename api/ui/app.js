@@ -23,7 +23,7 @@ const PATIENCE_MS = 150, RETRY_MS = 2000;
 const main = document.getElementById("main");
 const banner = document.getElementById("banner");
 let current = null;		/* AbortController of the view that stands there */
-let retry = 0;
+let retry = 0, missed = false;	/* missed: something was not to be had */
 
 function unknown(place)
 {
@@ -120,39 +120,41 @@ async function foot()
 
 function away(e)
 {
-	const again = h("button", { type: "button", on: { click: check } }, "Try now");
-
+	missed = true;
 	if (!banner.hidden)
 		return;
-	replace(banner, h("strong", null, e.status === 0 ? "The server is away." : "The daemon is away."), " ",
+	replace(banner, h("strong", null, e.status === 0 ? "The server is away." : "The store does not answer."), " ",
 	    h("span", null, e.status === 0 ? "Is stemedb-api running? `steme up` starts it." : e.message), " ",
-	    h("span", null, "This page tries again by itself."), " ", again);
+	    h("span", null, "This page tries again by itself."), " ",
+	    h("button", { type: "button", on: { click: check } }, "Try now"));
 	banner.hidden = false;
 	retry = setTimeout(check, RETRY_MS);
 }
 
+/*
+ * Asks for the view again once there is an answer at all.  The banner goes when nothing of
+ * the view was missing: one part that answers while another does not is no end of it.
+ */
 async function check()
 {
 	clearTimeout(retry);
+	missed = false;
 	try {
 		await getJSON("/v1/health", null, AbortSignal.timeout(5000));
+		await go(false);
 	} catch {
-		retry = setTimeout(check, RETRY_MS);
+		missed = true;
 	}
-}
-
-function back()
-{
-	if (banner.hidden)
-		return;
 	clearTimeout(retry);
+	if (missed) {
+		retry = setTimeout(check, RETRY_MS);
+		return;
+	}
 	banner.hidden = true;
 	say("The server answers again.");
-	go(false);
 }
 
 outages.addEventListener("away", (e) => away(e.detail));
-outages.addEventListener("answered", back);
 window.addEventListener("hashchange", () => go(true));
 document.getElementById("skip").addEventListener("click", (e) => {
 	e.preventDefault();	/* the hash is the view's */

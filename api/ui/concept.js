@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* concept.js - browsing: concepts below a concept, and what is claimed of one. */
-import { h, add, row, table } from "./dom.js";
+import { h, table } from "./dom.js";
 import { getJSON } from "./api.js";
 import { list } from "./list.js";
+import { growing } from "./lists.js";
 import { beginning } from "./search.js";
 import { to } from "./links.js";
 import { LENSES, agent, claim, concept, conflict, count, crumbs, time, value, visible } from "./show.js";
 import * as predicate from "./predicate.js";
 
-const CHILDREN = 10000, FOUND = 1000, PREDICATES = 200;
+const CHILDREN = 10000, FOUND = 1000;
 
 const byName = new Intl.Collator(undefined, { numeric: true });
 const settings = (s) => s.startsWith("_");	/* the store's own: after what it is for */
@@ -28,11 +29,12 @@ function section(found, label, last, more, name = "name")
 		more: async () => {
 			const next = await more().catch(() => null);
 			if (next === null)
-				return;		/* the banner says it */
+				return false;	/* the banner says it */
 			length += next.concepts.length;
 			last = next.last;
 			named();
 			l.append(next.concepts, last);
+			return true;
 		} });
 
 	named();
@@ -122,28 +124,12 @@ function cells(path, r)
 		agent(r.agent_id), r.source_class, time(r.time)];
 }
 
-/* The predicates, a page at a time. */
 async function predicates(path, lens, signal)
 {
-	const question = { concept_path: path, lens, limit: PREDICATES };
-	const a = await getJSON("/v1/query", question, signal);
-	let cursor = a.next_cursor;
+	const t = await growing("/v1/query", { concept_path: path, lens }, "results", `Predicates of ${path} seen by ${lens}`, HEAD,
+	    (r) => cells(path, r), signal);
 
-	if (a.results.length === 0)
-		return null;
-	const t = table(`Predicates of ${path} seen by ${lens}`, HEAD, a.results.map((r) => cells(path, r)), { class: "cards" });
-	const more = h("button", { type: "button", hidden: cursor === null, on: { click: async () => {
-		more.disabled = true;
-		try {
-			const b = await getJSON("/v1/query", { ...question, cursor }, signal);
-			cursor = b.next_cursor;
-			add(t.querySelector("tbody"), b.results.map((r) => row(HEAD, cells(path, r))));
-			more.hidden = cursor === null;
-		} finally {
-			more.disabled = false;
-		}
-	} } }, "More predicates");
-	return h("section", null, lensChoice(path, lens), t, more);
+	return t === null ? null : h("section", null, lensChoice(path, lens), t);
 }
 
 function rules(results)
@@ -160,7 +146,9 @@ export async function show(place)
 {
 	const { arg: path, params, signal, title } = place;
 
-	if (params.predicate !== undefined)
+	if (path === "")
+		return browse(place);
+	if (params.predicate)
 		return predicate.show(place);
 	const lens = LENSES.includes(params.lens) ? params.lens : "recency";
 	const [said, children, constraints] = await Promise.all([

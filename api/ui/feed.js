@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* feed.js - what is recorded, as it is. */
 import { h, say } from "./dom.js";
-import { outages } from "./api.js";
+import { refusal } from "./api.js";
 import { to } from "./links.js";
 import { agent, claim, concept, count, time, visible } from "./show.js";
 
 const KINDS = ["assertion", "vote", "retraction", "epoch", "alias", "trust", "revocation", "batch"];
-const ROWS = 300, SAY_MS = 5000;
+const ROWS = 300, SAY_MS = 5000, AGAIN_MS = 3000;
 
 function entry(e)
 {
@@ -25,7 +25,7 @@ export function show({ params, signal, title })
 	const button = h("button", { type: "button", "aria-pressed": "false", on: { click: pause } }, "Pause");
 	const below = h("input", { type: "text", id: "below", value: prefix, placeholder: "any", spellcheck: "false" });
 	const waiting = [];
-	let n = 0, told = 0, paused = false, source = null, frame = 0;
+	let n = 0, told = 0, paused = false, source = null, frame = 0, last = "";
 
 	function draw()
 	{
@@ -47,6 +47,7 @@ export function show({ params, signal, title })
 
 	function take(e)
 	{
+		last = e.lastEventId;
 		waiting.push(JSON.parse(e.data));
 		if (waiting.length > 4 * ROWS)
 			waiting.splice(0, waiting.length - ROWS);
@@ -74,20 +75,40 @@ export function show({ params, signal, title })
 		state.toggleAttribute("data-live", live);
 	}
 
+	/* Behind the last record that came: an EventSource knows it, a new one is told. */
 	function connect()
 	{
-		source = new EventSource("/v1/feed" + (prefix ? "?prefix=" + encodeURIComponent(prefix) : ""));
-		source.addEventListener("open", () => {
-			status("live", true);
-			outages.dispatchEvent(new CustomEvent("answered"));
-		});
+		const q = new URLSearchParams();
+
+		if (prefix !== "")
+			q.set("prefix", prefix);
+		if (last !== "")
+			q.set("after", last);
+		source = new EventSource("/v1/feed" + (q.size > 0 ? "?" + q : ""));
+		source.addEventListener("open", () => status("live", true));
 		source.addEventListener("error", () => {
 			status("interrupted, connecting again…", false);
-			if (source.readyState === EventSource.CLOSED && !signal.aborted)
-				setTimeout(() => signal.aborted || connect(), 3000);
+			if (source.readyState === EventSource.CLOSED)
+				refused();
 		});
 		for (const k of KINDS)
 			source.addEventListener(k, take);
+	}
+
+	/* An answer that is no feed ends an EventSource, and it does not say why. */
+	async function refused()
+	{
+		const why = signal.aborted ? null : await refusal("/v1/feed", { prefix, after: last });
+
+		if (signal.aborted)
+			return;
+		if (why?.status === 400 && last !== "")
+			last = "";		/* the store is an earlier one */
+		else if (why?.status === 400)
+			return status(why.message, false);
+		else if (why !== null)
+			status(`${why.message}; connecting again…`, false);
+		setTimeout(() => signal.aborted || connect(), AGAIN_MS);
 	}
 
 	title("Feed");

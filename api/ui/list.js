@@ -11,8 +11,8 @@ const MIDDLE = 400;	/* rows: at most the height that CSS allows are in sight */
 
 /*
  * list({label, row, name}): row(item) makes the content of a link {href, nodes}, name(item)
- * is its text.  Returns {element, append(items), done()}; more() is asked for what follows
- * when the end comes into sight, and false once there is none.
+ * is its text.  Returns {element, append(items, isLast)}; more() is asked for what follows
+ * when the end comes into sight, and again if it says false: that was not to be had.
  */
 export function list({ label, row, name, more })
 {
@@ -49,12 +49,13 @@ export function list({ label, row, name, more })
 			ask();
 	}
 
-	function ask()
+	async function ask()
 	{
 		if (asked || complete || more === undefined)
 			return;
 		asked = true;
-		more();
+		if (await more() === false)
+			asked = false;
 	}
 
 	function point(i)

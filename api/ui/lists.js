@@ -8,7 +8,7 @@ import { agent, claim, concept, count, decimal, letter, time, value, visible } f
 const PAGE = 200;
 
 /* A table that grows page by page.  null: there is nothing. */
-async function growing(path, params, member, caption, head, cells, signal)
+export async function growing(path, params, member, caption, head, cells, signal)
 {
 	const ask = (cursor) => getJSON(path, { ...params, limit: PAGE, cursor }, signal);
 	const a = await ask(null);
@@ -17,6 +17,7 @@ async function growing(path, params, member, caption, head, cells, signal)
 	if (a[member].length === 0)
 		return null;
 	const t = table(caption, head, a[member].map(cells), { class: "cards" });
+	const why = h("p.why", { role: "status" });
 	const more = h("button", { type: "button", hidden: cursor === null, on: { click: async () => {
 		more.disabled = true;
 		try {
@@ -24,11 +25,14 @@ async function growing(path, params, member, caption, head, cells, signal)
 			cursor = b.next_cursor;
 			add(t.querySelector("tbody"), b[member].map((x) => row(head, cells(x))));
 			more.hidden = cursor === null;
+			why.textContent = "";
+		} catch (e) {
+			why.textContent = e.message;
 		} finally {
 			more.disabled = false;
 		}
 	} } }, "More");
-	return h("div", null, t, more);
+	return h("div", null, t, more, why);
 }
 
 export async function agents({ signal, title })

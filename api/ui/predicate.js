@@ -6,12 +6,12 @@
 import { h, replace, say, table } from "./dom.js";
 import { getJSON } from "./api.js";
 import { to } from "./links.js";
-import { LENSES, TIERS, agent, bar, claim, concept, count, crumbs, decimal, letter, percent, plain, time, value,
-	visible } from "./show.js";
+import { LENSES, TIERS, agent, bar, claim, concept, count, crumbs, decimal, letter, micros, percent, plain, time,
+	value, visible } from "./show.js";
 import { Values } from "./values.js";
 import { timeline } from "./timeline.js";
 
-const CLAIMS = 1000, AGENTS = 6;
+const CLAIMS = 1000, AGENTS = 6, MANY = 40;	/* values: without gaps between */
 const MEANS = {
 	recency: "who spoke last", confidence: "who is surest", consensus: "what most say",
 	votes: "what was voted for", authority: "whom stewards trust",
@@ -41,7 +41,7 @@ function shares(s, values, claims)
 	return [h("p.verdict", { "data-hot": s.status === "contested" }, h("strong", null, s.status),
 		h("span", null, s.values.length === 1 ? `1 value, ${voices}` : `${count(s.values.length)} values, ${voices}`),
 		s.conflict_score > 0 ? h("span", null, `conflict ${decimal(s.conflict_score)}`) : null),
-	    h("div.stack", { "aria-hidden": "true" }, s.values.map((v) => h("i", {
+	    h("div.stack", { "aria-hidden": "true", "data-many": s.values.length > MANY }, s.values.map((v) => h("i", {
 		"data-rank": Math.min(values.rank(v.object), 4), style: { "flex-grow": v.share } }))),
 	    h("ol.shares", null, s.values.map((v) => {
 		    const i = values.rank(v.object);
@@ -125,7 +125,7 @@ export async function show({ arg: path, params, signal, title })
 	function draw(v, t)
 	{
 		[...rows.querySelectorAll("tbody tr")].forEach((e, i) =>
-		    e.toggleAttribute("data-later", t !== null && Date.parse(claims[i].time) > Date.parse(t)));
+		    e.toggleAttribute("data-later", t !== null && micros(claims[i].time) > micros(t)));
 		replace(conflictPart, shares(v.skeptic, values, claims));
 		replace(lensPart, lenses(v.winners, values));
 		replace(tierPart, tiers(v.layered, values));
@@ -134,6 +134,8 @@ export async function show({ arg: path, params, signal, title })
 
 	async function change(t)
 	{
+		if (signal.aborted)
+			return;		/* the link is another view's by now */
 		asking?.abort();
 		asking = new AbortController();
 		signal.addEventListener("abort", () => asking.abort(), { once: true });
@@ -155,7 +157,7 @@ export async function show({ arg: path, params, signal, title })
 		h("h1", null, h("bdi", null, visible(predicate)), h("small", null, "of ", concept(path))),
 		stale,
 		claims.length === 0 ? h("p", null, "Nobody has claimed this. ", h("a", { href: to.concept(path) }, "See what is claimed of it"), ".") : [
-			timeline(claims, values, as_of, change),
+			timeline(claims, values, as_of, told.next_cursor !== null, change),
 			h("div.columns", null,
 			    h("section.conflicts", null, h("h2", null, "Who says what"), conflictPart),
 			    h("section.by-tier", null, h("h2", null, "Tier by tier"), tierPart)),

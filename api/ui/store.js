@@ -70,7 +70,7 @@ function storage(s)
 	    `${bytes(s.disk_free_bytes)} free of ${bytes(s.disk_total_bytes)}`) : null,
 		s.cache_limit_bytes > 0 ? meter("cache", s.cache_bytes, s.cache_limit_bytes,
 		    `${bytes(s.cache_bytes)} of ${bytes(s.cache_limit_bytes)}`) : null,
-		facts([["index on disk", `${bytes(s.index_bytes ?? s.total_bytes)} in ${count(s.sst_file_count)} files`],
+		facts([["index on disk", `${bytes(s.index_bytes ?? s.total_bytes)} in ${count(s.sst_file_count)} ${s.sst_file_count === 1 ? "file" : "files"}`],
 			s.wal_bytes === undefined ? null : ["log on disk", `${bytes(s.wal_bytes)} in ${count(s.wal_segments)} ${s.wal_segments === 1 ? "segment" : "segments"}`],
 			["waits for compaction", bytes(s.pending_compaction_bytes)],
 			s.memory_bytes === undefined ? null : ["memory", bytes(s.memory_bytes)],

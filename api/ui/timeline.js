@@ -5,20 +5,32 @@
  */
 import { h } from "./dom.js";
 import { to } from "./links.js";
-import { count, letter, plain, shortTime, value } from "./show.js";
+import { count, letter, micros, plain, shortTime, value } from "./show.js";
 
 const STEPS = 1000, EDGE = 30, LANES = 8, PAUSE_MS = 90;
 
-/* claims: of /v1/history, newest first.  change(as_of): a time, or null for now. */
-export function timeline(claims, values, as_of, change)
+/* The time that micros() read; the store knows none before 1970. */
+function iso(us)
+{
+	const t = Math.max(0, Math.round(us));
+
+	return new Date(Math.floor(t / 1000)).toISOString().replace("Z", String(t % 1000).padStart(3, "0") + "Z");
+}
+
+/*
+ * claims: of /v1/history, newest first; more: there are older ones.  change(as_of): a time,
+ * or null for now.
+ */
+export function timeline(claims, values, as_of, more, change)
 {
 	const moments = [...new Set(claims.map((c) => c.time))].sort();
-	const ms = (t) => Date.parse(t);
-	const t0 = ms(moments[0]), t1 = ms(moments.at(-1));
+	const t0 = micros(moments[0]), t1 = micros(moments.at(-1));
+	const all = (more ? "the newest " : "") + count(claims.length);
 	const place = (t) => t1 === t0 ? STEPS / 2 :
-	    EDGE + (STEPS - 2 * EDGE) * (ms(t) - t0) / (t1 - t0);
-	const timeAt = (x) => t1 === t0 ? (x < STEPS / 2 ? new Date(t0 - 1000) : new Date(t0)).toISOString() :
-	    new Date(t0 + (t1 - t0) * (x - EDGE) / (STEPS - 2 * EDGE)).toISOString();
+	    EDGE + (STEPS - 2 * EDGE) * (micros(t) - t0) / (t1 - t0);
+	const before = iso(t0 - 1e6);
+	const timeAt = (x) => t1 === t0 ? (x < STEPS / 2 ? before : iso(t0)) :
+	    iso(t0 + (t1 - t0) * (x - EDGE) / (STEPS - 2 * EDGE));
 	const percent = (x) => `${x / STEPS * 100}%`;
 	const said = h("output.as-of", { for: "as-of" });
 	const line = h("div.cursor", { "aria-hidden": "true" });
@@ -44,14 +56,14 @@ export function timeline(claims, values, as_of, change)
 	function tell()
 	{
 		const x = now === null ? STEPS : Math.max(0, Math.min(STEPS, place(now)));
-		const n = now === null ? claims.length : claims.filter((c) => ms(c.time) <= ms(now)).length;
+		const n = now === null ? claims.length : claims.filter((c) => micros(c.time) <= micros(now)).length;
 		const words = now === null ? "now" : `as of ${shortTime(now)}`;
 
 		line.style.setProperty("left", percent(x));
-		slider.setAttribute("aria-valuetext", `${words}, ${n} of ${claims.length} claims`);
-		said.replaceChildren(h("b", null, words), ` · ${count(n)} of ${count(claims.length)} claims`);
+		slider.setAttribute("aria-valuetext", `${words}, ${n} of ${all} claims`);
+		said.replaceChildren(h("b", null, words), ` · ${count(n)} of ${all} claims`);
 		for (const [t, dot] of dots)
-			dot.toggleAttribute("data-later", now !== null && ms(t) > ms(now));
+			dot.toggleAttribute("data-later", now !== null && micros(t) > micros(now));
 	}
 
 	function settle(t)
@@ -73,7 +85,7 @@ export function timeline(claims, values, as_of, change)
 
 	function key(e)
 	{
-		const at = now === null ? moments.length : moments.filter((t) => ms(t) <= ms(now)).length - 1;
+		const at = now === null ? moments.length : moments.filter((t) => micros(t) <= micros(now)).length - 1;
 		const between = now !== null && !moments.includes(now);
 		const target = { ArrowLeft: between ? at : at - 1, ArrowDown: between ? at : at - 1, ArrowRight: at + 1, ArrowUp: at + 1,
 			PageDown: at - 5, PageUp: at + 5, Home: -1, End: moments.length }[e.key];
@@ -82,7 +94,7 @@ export function timeline(claims, values, as_of, change)
 			return;
 		e.preventDefault();
 		const i = Math.max(-1, Math.min(moments.length, target));
-		const t = i >= moments.length ? null : i < 0 ? new Date(t0 - 1000).toISOString() : moments[i];
+		const t = i >= moments.length ? null : i < 0 ? before : moments[i];
 
 		slider.value = t === null ? STEPS : place(t);
 		settle(t);

@@ -53,6 +53,13 @@ ok "the sample is loaded" "$STEME" import --dir "$D" "$TOP/etc/sample/countries.
 		echo "{\"concept_path\":\"batched\",\"predicate\":\"p$i\",\"object\":$i}"
 	done
 } >"$T/batched"
+# agents that all say another thing, each with a key of its own
+for ((i = 0; i < 100; i++)); do
+	make_key
+	object crowd says "value $i" "2024-01-01T00:00:00.$(printf %06d "$i")Z" >"$T/o"
+	enveloped "$T/o"
+done >"$T/crowd"
+is "100 agents say 100 things" 100 bash -c "curl -sS --data-binary @'$T/crowd' '$U/v1/assertions' | grep -c created"
 ok "and a batch" "$STEME" import --dir "$D" --batch --agent alice "$T/batched"
 BATCHED=$(get '/v1/history?concept_path=batched' | jq -r '.results[1].assertion_id')
 export BATCHED
@@ -60,6 +67,10 @@ python3 - >"$T/claims" <<'EOP'
 import json
 for i in range(1, 10001):
     print(json.dumps({"concept_path": f"many/c{i:05}", "predicate": "p", "object": i}))
+for i in range(1001):
+    print(json.dumps({"concept_path": "often", "predicate": "p", "object": i, "time": f"2024-05-01T10:00:00.{i:06}Z"}))
+for i in range(201):
+    print(json.dumps({"concept_path": "often/wide", "predicate": f"p{i:03}", "object": i}))
 c = "hostile/<img src=x onerror=window.hacked=1>"
 for predicate, value in (
         ("script", "<script>window.hacked=1</script>"), ("markup", "\"><img src=x onerror=window.hacked=1>"),
@@ -71,7 +82,7 @@ for predicate, value in (
 print('{"concept_path":"%s","predicate":"spelled","object":1.50E+2}' % c)
 print('{"concept_path":"%s","predicate":"long number","object":123456789012345678901234567890}' % c)
 EOP
-is "10,000 children and hostile values are taken" 10015 bash -c \
+is "10,000 children, 1,001 claims and hostile values are taken" 11217 bash -c \
     "curl -sS --data-binary @'$T/claims' '$U/v1/assertions' | grep -c created"
 
 if [ -n "${STEME_SHOTS:-}" ]; then
@@ -91,6 +102,11 @@ done
 	}
 	when stop then kill -9 "$(cut -d' ' -f1 "$D/run/stemefs.pid")"; touch "$T/stop.done"
 	when start then "$STEME" up --dir "$D" --no-mount --port "$P"; touch "$T/start.done"
+	when apialone then bash -c '"$0" down --dir "$1"; "$2/stemedb-api" --dir "$1" --port "$3" & echo $! >"$4/api.pid"' \
+	    "$STEME" "$D" "$STEME_BUILD" "$P" "$T"; touch "$T/apialone.done"
+	when again then "$STEME" up --dir "$D" --no-mount --port "$P"; touch "$T/again.done"
+	when apiends then kill "$(cat "$T/api.pid")"; touch "$T/apiends.done"
+	when startapi then "$STEME" up --dir "$D" --no-mount --port "$P"; touch "$T/startapi.done"
 	when stopall then "$STEME" down --dir "$D"; touch "$T/stopall.done"
 	when startall then "$STEME" up --dir "$D" --no-mount --port "$P"; touch "$T/startall.done"
 ) &

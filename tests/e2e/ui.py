@@ -150,6 +150,21 @@ def part_history():
     b.open(url + "/#/concept/world/bulgaria?predicate=currency&as_of=2018-01-01")
     b.sees("as of 2018-01-01")
     check("a link opens at its time", "1 of 7 claims" in b.text(".timeline"), b.text(".timeline"))
+    b.open(url + "/#/concept/often?predicate=p")
+    b.sees("Under every lens")
+    check("of many claims it says that these are the newest", "now · 1,000 of the newest 1,000 claims" in b.text(".as-of"), b.text(".as-of"))
+    b.js("document.getElementById('as-of').focus()")
+    for _ in range(3):
+        b.keys("ArrowLeft")
+    told = b.js("return document.activeElement.getAttribute('aria-valuetext')")
+    check("claims of one millisecond are apart", told.endswith(", 998 of the newest 1,000 claims"), told)
+    b.wait(lambda: b.count("tr[data-later]") == 2, "two later claims")
+    b.wait(lambda: "as_of=2024-05-01T10%3A00%3A00.000998Z" in b.js("return location.hash"), "the link has the microsecond")
+    b.js("""document.getElementById("as-of").dispatchEvent(new KeyboardEvent("keydown", { key: "Home", cancelable: true }));
+        location.hash = "#/agents";""")
+    b.wait(lambda: b.text("h1") == "Agents", "away from the slider")
+    time.sleep(0.3)
+    check("a slider that was left alone leaves the link alone", b.js("return location.hash") == "#/agents", b.js("return location.hash"))
     quiet("while moving in time")
 
 
@@ -286,6 +301,37 @@ def part_many():
     b.sees("c05001")
     b.click('.list-row a[href="#/concept/many/c05001"]')
     b.sees("one voice")
+    go("#/concept/crowd?predicate=says")
+    b.size(360, 740)
+    check("100 values have 100 shares", b.count(".stack i") == 100 and b.count(".shares li") == 100)
+    fits("what 100 agents say")
+    b.size(1280, 900)
+    go("#/concept/often")
+    left, right = b.js("return ['.children', '.cards'].map((x) => document.querySelector(x).getBoundingClientRect().left)")
+    check("what is below stands beside what is claimed", left < right, (left, right))
+    b.complaints()
+    go("#/concept/often/wide")
+    more = "return [...document.querySelectorAll('.grow button')].find((e) => e.innerText === 'More')"
+    b.cdp("Network.enable")
+    b.cdp("Network.setBlockedURLs", urls=["*cursor=*"])
+    b.js(more + ".click()")
+    b.sees("does not answer", ".grow .why")
+    b.cdp("Network.setBlockedURLs", urls=[])
+    b.wait(lambda: b.js("return document.getElementById('banner').hidden"), "the banner goes")
+    b.js(more + ".click()")
+    b.wait(lambda: b.count("tbody tr") == 201, "all predicates")
+    check("then there is no more", b.js(more + ".hidden"))
+    # one part answers while another does not
+    b.cdp("Network.setBlockedURLs", urls=["*/v1/concepts*"])
+    b.js("location.hash = '#/concept/many'")
+    b.sees("is away", "#banner")
+    b.asked()
+    time.sleep(3)
+    asked = len(b.asked())
+    check("who is away in part is not asked without end", 0 < asked < 30, asked)
+    b.cdp("Network.setBlockedURLs", urls=[])
+    b.sees("10,000 below")
+    b.wait(lambda: b.js("return document.getElementById('banner').hidden"), "the banner goes")
     quiet("with 10,000 children")
 
 
@@ -329,17 +375,24 @@ def part_hostile():
 VIEWS = ("#/", "#/concept/world/bulgaria", "#/concept/world/bulgaria?predicate=currency", "#/feed", "#/agents", "#/sources",
          "#/store", "#/cluster", "#/sources?source=npm%3Acountries-list%403.4.1", "#/concept/many")
 
-CONTRAST = """
+LIGHT = """
     const lum = (c) => { const [r, g, b] = c.map((v) => (v /= 255) <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4);
         return .2126 * r + .7152 * g + .0722 * b; };
     const rgb = (s) => s.match(/[\\d.]+/g).map(Number);
     const ground = (e) => { for (; e; e = e.parentElement) { const c = rgb(getComputedStyle(e).backgroundColor);
         if (c.length < 4 || c[3] === 1) return c.slice(0, 3); } return [255, 255, 255]; };
+    const ratio = (a, b) => { const [x, y] = [lum(a), lum(b)]; return (Math.max(x, y) + .05) / (Math.min(x, y) + .05); };
+"""
+
+EDGE = LIGHT + """
+    return [...document.querySelectorAll("input:not([type=range]), button:not(.link)")].filter((e) => e.checkVisibility() &&
+        ratio(rgb(getComputedStyle(e).borderColor).slice(0, 3), ground(e)) < 3).map((e) => e.outerHTML);"""
+
+CONTRAST = LIGHT + """
     const bad = new Set();
     for (const e of document.querySelectorAll("body *")) {
         if (![...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim()) || !e.checkVisibility() || e.closest(".hidden, .skip, .shards")) continue;
-        const s = getComputedStyle(e), a = lum(rgb(s.color).slice(0, 3)), g = lum(ground(e));
-        const r = (Math.max(a, g) + .05) / (Math.min(a, g) + .05);
+        const r = ratio(rgb(getComputedStyle(e).color).slice(0, 3), ground(e));
         if (r < 4.5) bad.add(`${e.tagName}.${e.className} ${r.toFixed(2)} ${e.innerText.slice(0, 20)}`);
     }
     return [...bad];"""
@@ -356,6 +409,8 @@ def part_looks():
             for v in VIEWS + ("#/claim/" + batch,):
                 go(v)
                 b.wait(lambda: "Loading…" not in b.text(), "loaded " + v)
+                edge = b.js(EDGE)
+                check(f"{v} has edges one sees in {scheme} at {width} px", not edge, edge[:4])
                 bad = b.js(CONTRAST)
                 check(f"{v} has contrast in {scheme} at {width} px", not bad, bad[:4])
                 fits(f"{v} in {scheme}")
@@ -399,6 +454,10 @@ def part_live():
     b.click("a.source")
     b.sees("What would change without it")
     check("with what would change without one", b.count("tbody tr") >= 1, b.text())
+    go("#/feed?prefix=a//b")
+    b.sees("segment", ".live")
+    b.complaints()
+    check("a prefix that none can have is refused in words", "connecting" not in b.text(".live"), b.text(".live"))
     quiet("live")
 
 
@@ -438,12 +497,29 @@ def part_away():
     b.sees("official_name")
     tell("stop")
     b.js("location.hash = '#/concept/world/albania'")
-    b.sees("is away", "#banner")
+    b.sees("does not answer", "#banner")
     check("without the daemon a banner says so", "tries again" in b.text("#banner"), b.text("#banner"))
     check("and the view says why there is nothing", b.text("main h1") == "Nothing to show for now", b.text())
     tell("start")
     b.sees("official_name")
     check("when it is back the view is, too", b.js("return document.getElementById('banner').hidden"))
+    def claim(n):
+        urllib.request.urlopen(urllib.request.Request(url + "/v1/assert", json.dumps(
+            {"concept_path": "outage", "predicate": "n", "object": n}).encode()))
+    go("#/feed?prefix=outage")
+    b.wait(lambda: b.text(".live") == "live", "live")
+    claim(1)
+    b.sees("outage", ".feed")
+    tell("apialone")
+    b.sees("the daemon", ".live")
+    check("a feed without the daemon says why it stands", "connecting again" in b.text(".live"), b.text(".live"))
+    tell("again")
+    for n in 2, 3, 4:
+        claim(n)
+    b.wait(lambda: b.count(".feed li") == 4, "what came meanwhile")
+    check("and goes on behind the last", b.text(".live") == "live", b.text(".live"))
+    tell("apiends")
+    tell("startapi")
     tell("stopall")
     b.js("location.hash = '#/concept/world/bulgaria'")
     b.sees("The server is away", "#banner")
