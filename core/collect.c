@@ -20,6 +20,7 @@
 struct claim {
 	const struct steme_found *f;
 	uint32_t name;			/* index of its concept among names */
+	uint32_t above;			/* as in struct steme_cand */
 };
 
 struct claims {
@@ -53,6 +54,7 @@ struct collect {
 	uint64_t max_lsn;
 	struct steme_str *names;	/* the concepts to look at */
 	size_t nnames;
+	uint32_t above;			/* of the claims that are found now */
 	struct claims claims;
 	struct raws marks;
 	size_t limit;			/* scan() gives up after so many; 0: never */
@@ -97,7 +99,7 @@ add_claim(struct collect *c, const struct steme_found *f, uint32_t name)
 	if (v == NULL)
 		return STEME_ENOMEM;
 	l->v = v;
-	v[l->n++] = (struct claim){ f, name };
+	v[l->n++] = (struct claim){ f, name, c->above };
 	return STEME_OK;
 }
 
@@ -296,21 +298,22 @@ find_marks(struct collect *c, uint32_t name, size_t first)
 static int
 find(struct collect *c, uint32_t name, struct steme_str predicate, bool constraints)
 {
+	static const struct steme_str rules[] = {
+		{ "forbidden", 9 }, { "must_use", 8 },
+	};
 	struct steme_keybuf from, to;
 	size_t before = c->claims.n;
-	int err;
+	int err = STEME_OK;
 
 	if (!constraints && predicate.p == NULL) {
 		steme_key_range_concept(&from, &to, c->names[name]);
 		return scan(c, &from, &to, name);
 	}
-	if (constraints) {
-		err = find_claims(c, name, STEME_LIT("forbidden"));
-		if (err == STEME_OK)
-			err = find_claims(c, name, STEME_LIT("must_use"));
-	} else {
+	if (!constraints)
 		err = find_claims(c, name, predicate);
-	}
+	for (size_t i = 0; constraints && i < 2 && err == STEME_OK; i++)
+		if (predicate.p == NULL || steme_str_eq(predicate, rules[i]))
+			err = find_claims(c, name, rules[i]);
 	if (err != STEME_OK || c->claims.n == before)
 		return err;
 	return find_marks(c, name, before);
@@ -353,15 +356,21 @@ static int
 find_all(struct collect *c, const struct steme_world *w, struct steme_str concept,
     struct steme_str predicate, bool constraints)
 {
-	int err = add_class(c, w, concept);
+	size_t i = 0;
+	int err;
 
-	for (struct steme_str up = steme_concept_parent(concept);
-	    err == STEME_OK && constraints && up.n > 0;
-	    up = steme_concept_parent(up))
-		err = add_class(c, w, up);
-	for (size_t i = 0; i < c->nnames && err == STEME_OK; i++)
-		err = find(c, (uint32_t)i, predicate, constraints);
-	return err;
+	for (struct steme_str at = concept; at.n > 0; at = steme_concept_parent(at)) {
+		if ((err = add_class(c, w, at)) != STEME_OK)
+			return err;
+		for (; i < c->nnames; i++)
+			if ((err = find(c, (uint32_t)i, predicate,
+			    constraints)) != STEME_OK)
+				return err;
+		if (!constraints)
+			break;
+		c->above++;
+	}
+	return STEME_OK;
 }
 
 /* ---- settling ---- */
@@ -413,6 +422,7 @@ build(struct collect *c, struct steme_cands *out)
 		d->node = f->node;
 		d->rank_us = 0;
 		d->confidence = f->o->confidence;
+		d->above = c->claims.v[i].above;
 		d->votes = 0;
 		d->state = STEME_CURRENT;
 		g->n++;

@@ -35,6 +35,8 @@ struct steme_cand {
 	uint64_t lsn, hlc, node;
 	int64_t rank_us;	/* newest: min(time, hlc + 300 s), or time under as_of */
 	int32_t confidence;	/* after decay, if asked for; 1/10,000 */
+	uint32_t above;		/* constraints: levels up from the concept asked about to
+				   that which it is of, or an alias of; else 0 */
 	int64_t votes;		/* sum of newest vote weights per agent; 1/10,000 */
 	enum steme_state state;
 	unsigned reasons;	/* all that stands against it: STEME_INC_* */
@@ -118,7 +120,7 @@ void steme_result_fini(struct steme_result *r);
 
 /*
  * Constraints: is this predicate one (must_use, forbidden)?  Their order: by
- * predicate (forbidden first), nearest concept first (more segments), then as
+ * predicate (forbidden first), nearest concept first (above), then as
  * steme_cand_newer().  The reason is meta-reason, else "".
  */
 bool steme_constraint_is(struct steme_str predicate);

@@ -12,26 +12,15 @@ steme_constraint_is(struct steme_str predicate)
 	    steme_str_eq(predicate, STEME_LIT("forbidden"));
 }
 
-static unsigned
-depth(struct steme_str concept)
-{
-	unsigned n = 0;
-
-	for (size_t i = 0; i < concept.n; i++)
-		n += concept.p[i] == '/';
-	return n;
-}
-
 int
 steme_constraint_cmp(const struct steme_cand *a, const struct steme_cand *b)
 {
-	unsigned da = depth(a->o->concept), db = depth(b->o->concept);
 	int d;
 
 	if ((d = steme_str_cmp(a->o->predicate, b->o->predicate)) != 0)
 		return d;
-	if (da != db)
-		return da > db ? -1 : 1;
+	if (a->above != b->above)
+		return a->above < b->above ? -1 : 1;
 	return steme_cand_newer(a, b);
 }
 

@@ -172,8 +172,8 @@ struct steme_cands {
 /*
  * Collects within ctx (world and aliases are those of ctx->world; the candidates of the
  * whole alias class), runs steme_lens_filter().  predicate absent: all.
- * constraints: instead of the above, the must_use/forbidden assertions of concept
- * and its ancestors, as groups of those two predicates.
+ * constraints: of must_use and forbidden only, those of the concept's ancestors (and
+ * their alias classes), too.
  */
 int steme_store_collect(struct steme_store *s, const struct steme_lens_ctx *ctx,
     struct steme_str concept, struct steme_str predicate, bool constraints,

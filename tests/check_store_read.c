@@ -396,6 +396,65 @@ START_TEST(constraints_come_from_the_concept_and_its_ancestors)
 }
 END_TEST
 
+/* The one group of rules of a predicate on code/c/kernel; none if name is NULL. */
+static struct steme_cands
+rules_of(struct steme_store *s, const char *predicate, const char *name)
+{
+	struct steme_lens_ctx ctx;
+	struct steme_cands c;
+
+	ctx_open(s, &ctx);
+	ck_assert_int_eq(steme_store_collect(s, &ctx, STEME_LIT("code/c/kernel"),
+	    steme_str_from(predicate), true, &c), STEME_OK);
+	steme_world_put(ctx.world);
+	ck_assert_uint_eq(c.ngroups, name != NULL);
+	if (name != NULL)
+		ck_assert(steme_str_eq(c.groups[0].predicate, steme_str_from(name)));
+	return c;
+}
+
+START_TEST(a_predicate_narrows_constraints)
+{
+	struct steme_store *s = fresh(_i);
+	struct steme_cands c;
+
+	must_claim(s, &ann, "code", "forbidden", "goto", T0);
+	must_claim(s, &ann, "code/c", "must_use", "tabs", T0);
+	must_claim(s, &ann, "code/c/kernel", "colour", "blue", T0);
+	c = rules_of(s, "forbidden", "forbidden");
+	ck_assert_uint_eq(c.groups[0].c[0].above, 2);
+	steme_cands_fini(&c);
+	c = rules_of(s, "must_use", "must_use");
+	ck_assert_uint_eq(c.groups[0].c[0].above, 1);
+	steme_cands_fini(&c);
+	c = rules_of(s, "colour", NULL);
+	steme_cands_fini(&c);
+	done_with(s);
+}
+END_TEST
+
+START_TEST(rules_of_an_alias_are_as_near_as_what_it_is_an_alias_of)
+{
+	struct steme_store *s = fresh(_i);
+	struct steme_cands c;
+	struct steme_str most = { NULL, 0 };
+
+	must_claim(s, &ann, "code/c/kernel", "must_use", "kfree", T0);
+	must_claim(s, &ann, "programming/of/all/kinds", "must_use", "brains", T0);
+	must_write(s, make_alias(&P.op, "programming/of/all/kinds", "code", T0));
+	c = rules_of(s, "must_use", "must_use");
+	ck_assert_uint_eq(c.groups[0].counting, 2);
+	for (size_t i = 0; i < 2; i++)
+		if (c.groups[0].c[i].above == 2)
+			most = c.groups[0].c[i].o->concept;
+		else
+			ck_assert_uint_eq(c.groups[0].c[i].above, 0);
+	ck_assert(steme_str_eq(most, STEME_LIT("programming/of/all/kinds")));
+	steme_cands_fini(&c);
+	done_with(s);
+}
+END_TEST
+
 /* ---- the order of arrival ---- */
 
 #define RANDOM_N	120
@@ -563,6 +622,8 @@ suite(void)
 	tcase_add_loop_test(t, aliases_show_the_union_and_marks_stay_with_their_concept,
 	    0, 2);
 	tcase_add_loop_test(t, constraints_come_from_the_concept_and_its_ancestors, 0, 2);
+	tcase_add_loop_test(t, a_predicate_narrows_constraints, 0, 2);
+	tcase_add_loop_test(t, rules_of_an_alias_are_as_near_as_what_it_is_an_alias_of, 0, 2);
 	tcase_add_loop_test(t, order_of_arrival_never_changes_what_is_collected, 0, 20);
 	suite_add_tcase(s, t);
 	return s;

@@ -3,6 +3,7 @@
 #include "config.h"
 #include "tests/lens_case_impl.h"
 
+#include "core/path.h"
 #include "core/util.h"
 
 #include <inttypes.h>
@@ -44,23 +45,28 @@ in_class(const struct steme_world *w, struct steme_str asked, struct steme_str c
 	return false;
 }
 
-/* asked, or above it. */
+/* A rule on what is asked about or above it; *above: by how many levels. */
 static bool
-is_at_or_above(struct steme_str asked, struct steme_str concept)
+is_rule(struct run *run, struct steme_str asked, const struct steme_object *o,
+    uint32_t *above)
 {
-	return concept.n <= asked.n && memcmp(asked.p, concept.p, concept.n) == 0 &&
-	    (concept.n == asked.n || asked.p[concept.n] == '/');
+	if (!steme_constraint_is(o->predicate))
+		return false;
+	for (*above = 0; asked.n > 0; asked = steme_concept_parent(asked), ++*above)
+		if (in_class(run->ctx.world, asked, o->concept))
+			return true;
+	return false;
 }
 
 static bool
 is_asked(struct run *run, struct json_object *q, const struct steme_object *o,
-    bool constraints)
+    bool constraints, uint32_t *above)
 {
+	*above = 0;
 	if (o->kind != STEME_ASSERTION)
 		return false;
 	if (constraints)
-		return steme_constraint_is(o->predicate) &&
-		    is_at_or_above(lens_str(q, "concept"), o->concept);
+		return is_rule(run, lens_str(q, "concept"), o, above);
 	return steme_str_eq(o->predicate, lens_str(q, "predicate")) &&
 	    in_class(run->ctx.world, lens_str(q, "concept"), o->concept);
 }
@@ -72,9 +78,11 @@ collect(struct run *run, struct json_object *q, bool constraints)
 		abort();
 	for (size_t i = 0; i < run->n; i++) {
 		const struct item *it = &run->items[i];
+		uint32_t above;
 
-		if (!is_asked(run, q, &it->o, constraints))
+		if (!is_asked(run, q, &it->o, constraints, &above))
 			continue;
+		run->c[run->nc].above = above;
 		run->c[run->nc].o = &it->o;
 		run->c[run->nc].id = it->r.id;
 		run->c[run->nc].lsn = it->r.lsn;

@@ -479,9 +479,11 @@ def resolve(name, s, cands):
     return out
 
 
-def rules(counting):
+def rules(counting, levels):
     """By predicate, nearest concept first, then as recency."""
-    counting.sort(key=lambda o: (o.predicate, -o.concept.count('/'), -o.r, -o.c, o.id))
+    def distance(o):
+        return [o.concept in names for names in levels].index(True)
+    counting.sort(key=lambda o: (o.predicate, distance(o), -o.r, -o.c, o.id))
     return [{'id': short(o.id), 'reason': o.j.get('reason', '')} for o in counting]
 
 
@@ -501,14 +503,14 @@ def answer(case):
     lens = q.get('lens')
     if lens == 'constraints':
         parts = q['concept'].split('/')
-        above = {'/'.join(parts[:i + 1]) for i in range(len(parts))}
-        cands, counting = s.candidates(above, {'must_use', 'forbidden'})
+        levels = [s.alias_class('/'.join(parts[:i])) for i in range(len(parts), 0, -1)]
+        cands, counting = s.candidates(set().union(*levels), {'must_use', 'forbidden'})
     else:
         cands, counting = s.candidates(s.alias_class(q['concept']), {q['predicate']})
     out['states'] = {short(o.id): o.state for o in cands}
     out['vote_sums'] = {short(o.id): int(o.votes) for o in cands}
     if lens == 'constraints':
-        out['rules'] = rules(counting)
+        out['rules'] = rules(counting, levels)
     elif lens:
         out.update(resolve(lens, s, counting))
     else:
