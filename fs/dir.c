@@ -84,6 +84,7 @@ fs_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		fuse_reply_err(req, ENOTDIR);
 		return;
 	}
+	fs_nodes_listed(fs->nodes, l->node);
 	if (l->node->kind == FS_LENS || l->node->kind == FS_HISTORY) {
 		fs_query(&q, l->node, (struct steme_str){ 0 });
 		err = steme_view_names(fs->o.views, &q,

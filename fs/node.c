@@ -371,6 +371,14 @@ fs_nodes_renew(struct fs_nodes *t, struct fs_node *old)
 	return n;
 }
 
+void
+fs_nodes_listed(struct fs_nodes *t, struct fs_node *dir)
+{
+	pthread_mutex_lock(&t->mu);
+	dir->listed = true;
+	pthread_mutex_unlock(&t->mu);
+}
+
 struct fs_node *
 fs_nodes_anonymous(struct fs_nodes *t, struct fs_node *parent, struct steme_str name)
 {

@@ -69,6 +69,7 @@ struct fs_node {
 	unsigned refs;			/* children, and users within the daemon */
 	bool stale;			/* its name was invalidated */
 	bool named;			/* (parent, name) leads here */
+	bool listed;			/* directories: the kernel may keep a listing */
 	struct fs_node *id_next, *name_next;	/* hash chains */
 	struct fs_node *child, *sib_next, *sib_prev;	/* of the parent */
 	struct fs_node *lru_next, *lru_prev;	/* files, oldest first */
@@ -103,6 +104,8 @@ struct fs_node *fs_nodes_enter(struct fs_nodes *t, struct fs_node *parent,
  * old's count is given up.
  */
 struct fs_node *fs_nodes_renew(struct fs_nodes *t, struct fs_node *old);
+/* Before a listing is taken: from now on a change that it may not show is told. */
+void fs_nodes_listed(struct fs_nodes *t, struct fs_node *dir);
 /* What a name leads to, as the resolver found it. */
 struct fs_what {
 	enum fs_kind kind;
@@ -147,16 +150,16 @@ struct fs_invals {
 	struct fs_inval *v;
 	size_t n, cap;
 	bool all;		/* out of memory: forget everything */
-	bool pending;		/* a name met had been told of before, and was not looked
-				   up since: that notification may be on its way */
+	bool pending;		/* a name or listing met had been told of before, and was not
+				   looked at since: that notification may be on its way */
 };
 void fs_invals_add(struct fs_invals *l, uint64_t dir, struct steme_str name);
 
 /*
  * Collects what a change of (concept, predicate) makes stale, in the live tree and in
  * every @at tree that is known.  predicate absent: every view of the concept.
- * listing: names appear in its lens directories.  below: the concept's
- * descendants' @constraints too.
+ * listing: names appear in its lens directories, perhaps these in the concept; without
+ * it, a winner may come or go.  below: the concept's descendants' @constraints too.
  */
 void fs_nodes_changed(struct fs_nodes *t, struct steme_str concept,
     struct steme_str predicate, bool listing, bool below, struct fs_invals *out);

@@ -50,6 +50,18 @@ stale_locked(struct fs_node *n, struct fs_invals *out)
 	fs_invals_add(out, n->parent->id, fs_node_name(n));
 }
 
+/* What dir lists may have changed; if not surely, only a listing taken since matters. */
+static void
+listing_locked(struct fs_node *dir, bool surely, struct fs_invals *out)
+{
+	if (!surely && !dir->listed) {
+		out->pending = true;
+		return;
+	}
+	dir->listed = false;
+	fs_invals_add(out, dir->id, STEME_LIT(""));
+}
+
 /* The views below one lens or history directory. */
 static void
 dir_changed_locked(struct fs_nodes *t, struct fs_node *dir,
@@ -57,8 +69,7 @@ dir_changed_locked(struct fs_nodes *t, struct fs_node *dir,
 {
 	struct fs_node *n;
 
-	if (listing || predicate.p == NULL)
-		fs_invals_add(out, dir->id, STEME_LIT(""));
+	listing_locked(dir, listing || predicate.p == NULL, out);
 	if (predicate.p != NULL) {
 		if ((n = fs_nodes_find_locked(t, dir, predicate)) != NULL)
 			stale_locked(n, out);
@@ -73,6 +84,8 @@ concept_changed_locked(struct fs_nodes *t, struct fs_node *c,
     struct steme_str predicate, bool listing, bool constraints_only,
     struct fs_invals *out)
 {
+	if (listing)
+		listing_locked(c, false, out);
 	for (struct fs_node *n = c->child; n != NULL; n = n->sib_next) {
 		if (constraints_only && n->lens != STEME_LENS_CONSTRAINTS &&
 		    n->kind != FS_UNKNOWN)
@@ -165,8 +178,10 @@ fs_nodes_all_changed(struct fs_nodes *t, struct fs_invals *out)
 	for (size_t i = 0; i < t->size; i++)
 		for (n = t->ids[i]; n != NULL; n = n->id_next) {
 			if (n->kind == FS_LENS || n->kind == FS_HISTORY)
-				fs_invals_add(out, n->id, STEME_LIT(""));
-			else if (n != t->root)
+				listing_locked(n, true, out);
+			else if (n->kind == FS_CONCEPT)	/* an alias may have claims */
+				listing_locked(n, false, out);
+			else
 				stale_locked(n, out);
 		}
 	pthread_mutex_unlock(&t->mu);

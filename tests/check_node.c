@@ -204,6 +204,52 @@ START_TEST(a_new_name_invalidates_the_listing_too)
 }
 END_TEST
 
+/* Takes a listing as the daemon does. */
+static void
+list(uint64_t dir)
+{
+	struct fs_node *n = fs_nodes_get(t, dir);
+
+	fs_nodes_listed(t, n);
+	fs_nodes_put(t, n);
+}
+
+START_TEST(a_listing_is_told_of_once_when_a_winner_may_come_or_go)
+{
+	struct fs_invals l = { 0 };
+	uint64_t a = look(1, "a", concept("a"));
+	uint64_t r = look(a, "@recency", lens(STEME_LENS_RECENCY));
+
+	fs_nodes_changed(t, S("a"), S("p"), false, false, &l);
+	ck_assert_uint_eq(l.n, 0);
+	list(r);
+	fs_nodes_changed(t, S("a"), S("p"), false, false, &l);
+	ck_assert(has(&l, r, ""));
+	l.n = 0;
+	l.pending = false;
+	fs_nodes_changed(t, S("a"), S("p"), false, false, &l);
+	ck_assert_uint_eq(l.n, 0);
+	ck_assert(l.pending);	/* the notification may not have been sent yet */
+	free(l.v);
+}
+END_TEST
+
+START_TEST(a_concept_is_listed_anew_when_its_lenses_may_appear)
+{
+	struct fs_invals l = { 0 };
+	uint64_t a = look(1, "a", concept("a"));
+
+	list(a);
+	fs_nodes_changed(t, S("a"), S("first"), true, false, &l);
+	ck_assert(has(&l, a, ""));
+	list(a);
+	l.n = 0;
+	fs_nodes_all_changed(t, &l);	/* an alias, say */
+	ck_assert(has(&l, a, ""));
+	free(l.v);
+}
+END_TEST
+
 START_TEST(a_constraint_reaches_the_concepts_below)
 {
 	struct fs_invals l = { 0 };
@@ -375,6 +421,8 @@ suite(void)
 	tcase_add_test(c, a_change_reaches_the_known_views_of_its_predicate_only);
 	tcase_add_test(c, a_name_being_resolved_is_seen_by_a_change);
 	tcase_add_test(c, a_new_name_invalidates_the_listing_too);
+	tcase_add_test(c, a_listing_is_told_of_once_when_a_winner_may_come_or_go);
+	tcase_add_test(c, a_concept_is_listed_anew_when_its_lenses_may_appear);
 	tcase_add_test(c, a_constraint_reaches_the_concepts_below);
 	tcase_add_test(c, a_change_reaches_the_trees_of_other_times);
 	tcase_add_test(c, a_global_change_reaches_every_view);

@@ -54,6 +54,24 @@ is "@at is not listed" '@changes
 _steme
 drug' ls "$M"
 
+# a listing taken before an acknowledged write is not seen after it
+say () { echo "{\"concept_path\":\"list/in\",\"predicate\":\"$1\",\"object\":\"x\"$2}" > "$M/list/in/@assert/$1.json"; }
+mkdir -p "$M/list/in/deep" "$M/list/other"
+echo x > "$M/list/in/deep/@assert/p"
+ls "$M/list/in" >/dev/null; ls "$M/list/in" >/dev/null
+say q ''
+is "a first claim shows the lenses of a concept that had only children" 1 bash -c "ls $M/list/in | grep -c '^@recency\$'"
+say p ',"lifecycle":"rejected"'
+ls "$M/list/in/@recency" >/dev/null; ls "$M/list/in/@recency" >/dev/null
+say p ''
+is "a winner where there was none is listed" 'p
+q' ls "$M/list/in/@recency"
+echo x > "$M/list/other/@assert/p"
+mkdir "$M/list/none"; mkdir "$M/list/none/deep"; echo x > "$M/list/none/deep/@assert/p"
+ls "$M/list/none" >/dev/null; ls "$M/list/none" >/dev/null
+"$STEME" alias list/none list/other --as operator >/dev/null
+is "an alias of a concept with claims lists lenses at once" 1 bash -c "ls $M/list/none | grep -c '^@recency\$'"
+
 # refusals
 errno_is () { is "$1" "$2" bash -c "{ $3 ; } 2>&1 | grep -oE '(Operation not permitted|Permission denied|Invalid argument|File too large|No such file or directory|Invalid or incomplete multibyte or wide character|Read-only file system|Directory not empty)' | head -1"; }
 errno_is "rm is refused" "Operation not permitted" "rm $M/drug/semaglutide/@recency/number"
