@@ -110,6 +110,21 @@ is_taken(const struct change *ch, const struct found *f)
 	return false;
 }
 
+/* Signs a value as the next put. */
+static int
+add_value(struct change *ch, struct steme_str concept, struct steme_str predicate,
+    const struct steme_setting *v, struct steme_why *why)
+{
+	struct steme_claim *c = &ch->claims[ch->n];
+
+	c->o.kind = STEME_ASSERTION;
+	c->o.concept = concept;
+	c->o.predicate = predicate;
+	c->o.type = v->type;
+	c->o.value = v->value;
+	return add(ch, why);
+}
+
 static int
 fill(struct change *ch, const struct found *f, struct steme_str concept,
     struct steme_str predicate, const struct steme_setting *v, struct steme_why *why)
@@ -134,15 +149,8 @@ fill(struct change *ch, const struct found *f, struct steme_str concept,
 		c->o.assertion = f->c[i].id;
 		err = add(ch, why);
 	}
-	if (v == NULL || err != STEME_OK)
-		return err;
-	c = &ch->claims[ch->n];
-	c->o.kind = STEME_ASSERTION;
-	c->o.concept = concept;
-	c->o.predicate = predicate;
-	c->o.type = v->type;
-	c->o.value = v->value;
-	return add(ch, why);
+	return v == NULL || err != STEME_OK ? err :
+	    add_value(ch, concept, predicate, v, why);
 }
 
 static int
@@ -172,37 +180,65 @@ write_all(struct steme_store *s, struct change *ch, struct steme_put *out,
 	return err;
 }
 
+/* Room for n puts by op, who must be the operator. */
+static int
+change_init(struct change *ch, struct steme_store *s, const struct steme_key *op,
+    int64_t now_us, size_t n, struct steme_why *why)
+{
+	*ch = (struct change){ .op = op, .now_us = now_us };
+	if (!steme_id_eq(&op->agent, &steme_store_genesis(s)->operator_))
+		return steme_fail(why, STEME_EPERM, "the key kept here as operator.pem is "
+		    "not this store's operator: put the store's own operator.pem back");
+	ch->claims = calloc(n, sizeof(*ch->claims));
+	ch->puts = calloc(n, sizeof(*ch->puts));
+	return ch->claims == NULL || ch->puts == NULL ? STEME_ENOMEM : STEME_OK;
+}
+
+/* Returns err, with words. */
+static int
+change_fini(struct change *ch, int err, struct steme_why *why)
+{
+	for (size_t i = 0; i < ch->n; i++)
+		steme_claim_fini(&ch->claims[i]);
+	free(ch->claims);
+	free(ch->puts);
+	if (err != STEME_OK && why != NULL && why->text[0] == '\0')
+		steme_fail(why, err, "the setting cannot be changed: %s",
+		    steme_strerror(err));
+	return err;
+}
+
 int
 steme_setting_put(struct steme_store *s, const struct steme_key *op, int64_t now_us,
     struct steme_str concept, struct steme_str predicate, const struct steme_setting *v,
     struct steme_put *out, struct steme_why *why)
 {
-	struct change ch = { .op = op, .now_us = now_us };
+	struct change ch = {0};
 	struct found f = {0};
 	int err;
 
 	memset(out, 0, sizeof(*out));
-	if (!steme_id_eq(&op->agent, &steme_store_genesis(s)->operator_))
-		return steme_fail(why, STEME_EPERM, "the key kept here as operator.pem is "
-		    "not this store's operator: put the store's own operator.pem back");
-	if ((err = find(s, concept, predicate, &f)) != STEME_OK)
-		goto out;
-	err = STEME_ENOMEM;
-	ch.claims = calloc(f.counting + 1, sizeof(*ch.claims));
-	ch.puts = calloc(f.counting + 1, sizeof(*ch.puts));
-	if (ch.claims == NULL || ch.puts == NULL)
-		goto out;
-	err = fill(&ch, &f, concept, predicate, v, why);
+	if ((err = find(s, concept, predicate, &f)) == STEME_OK)
+		err = change_init(&ch, s, op, now_us, f.counting + 1, why);
+	if (err == STEME_OK)
+		err = fill(&ch, &f, concept, predicate, v, why);
 	if (err == STEME_OK)
 		err = write_all(s, &ch, out, why);
-out:
-	for (size_t i = 0; i < ch.n; i++)
-		steme_claim_fini(&ch.claims[i]);
-	free(ch.claims);
-	free(ch.puts);
 	found_fini(&f);
-	if (err != STEME_OK && why != NULL && why->text[0] == '\0')
-		steme_fail(why, err, "the setting cannot be changed: %s",
-		    steme_strerror(err));
-	return err;
+	return change_fini(&ch, err, why);
+}
+
+int
+steme_setting_put_first(struct steme_store *s, const struct steme_key *op, int64_t now_us,
+    const struct steme_setting_of *v, size_t n, struct steme_why *why)
+{
+	struct steme_put last;
+	struct change ch;
+	int err = change_init(&ch, s, op, now_us, n, why);
+
+	for (size_t i = 0; i < n && err == STEME_OK; i++)
+		err = add_value(&ch, v[i].concept, v[i].predicate, &v[i].v, why);
+	if (err == STEME_OK)
+		err = write_all(s, &ch, &last, why);
+	return change_fini(&ch, err, why);
 }

@@ -20,6 +20,12 @@ struct steme_setting {
 	struct steme_str value;		/* as in an object: `true`, `100` */
 };
 
+/* A value with its place. */
+struct steme_setting_of {
+	struct steme_str concept, predicate;
+	struct steme_setting v;
+};
+
 /*
  * The value that counts now: the newest current assertion of the operator.  *has is false if
  * there is none.  out.value is cut to buf (NUL-terminated).
@@ -37,5 +43,11 @@ int steme_setting_get(struct steme_store *s, struct steme_str concept,
 int steme_setting_put(struct steme_store *s, const struct steme_key *op, int64_t now_us,
     struct steme_str concept, struct steme_str predicate, const struct steme_setting *v,
     struct steme_put *out, struct steme_why *why);
+/*
+ * The first values of n settings that a new store has none of, in one group: after a crash
+ * all are there, or none.  op as above; n at least 1.
+ */
+int steme_setting_put_first(struct steme_store *s, const struct steme_key *op,
+    int64_t now_us, const struct steme_setting_of *v, size_t n, struct steme_why *why);
 
 #endif

@@ -150,6 +150,35 @@ START_TEST(what_was_set_while_the_clock_was_ahead_is_changed_when_it_is_right_ag
 }
 END_TEST
 
+START_TEST(the_first_settings_of_a_store_come_in_one_group)
+{
+	const struct steme_setting yes = { STEME_BOOLEAN, STEME_LIT("true") };
+	const struct steme_setting_of v[] = {
+		{ STEME_LIT("_steme/roots"), STEME_LIT("r1"), yes },
+		{ STEME_LIT("_steme/roots"), STEME_LIT("r2"), yes },
+		/* named twice, it is there once */
+		{ STEME_LIT("_steme/roots"), STEME_LIT("r1"), yes },
+		{ STEME_LIT("_steme/lens"), STEME_LIT("unknown_trust"),
+		    { STEME_NUMBER, STEME_LIT("0.3") } },
+	};
+	struct steme_store_stats before, after;
+	struct steme_why why = { "" };
+
+	steme_store_stats(G.s, &before);
+	ck_assert_int_eq(steme_setting_put_first(G.s, &G.ann, T0, v, 4, &why),
+	    STEME_EPERM);
+	ck_assert_int_eq(steme_setting_put_first(G.s, &G.p.op, T0, v, 4, &why), STEME_OK);
+	steme_store_stats(G.s, &after);
+	/* a group is in the log whole, or not at all */
+	ck_assert_uint_eq(after.commits, before.commits + 1);
+	ck_assert_uint_eq(after.lsn, before.lsn + 3);
+	ck_assert_str_eq(value("_steme/roots", "r1"), "boolean true");
+	ck_assert_str_eq(value("_steme/roots", "r2"), "boolean true");
+	ck_assert_str_eq(value("_steme/lens", "unknown_trust"), "number 0.3");
+	must_verify(G.s);
+}
+END_TEST
+
 START_TEST(a_setting_is_the_operators_and_below_steme)
 {
 	struct steme_why why;
@@ -441,6 +470,7 @@ suite(void)
 	tcase_add_test(t, a_setting_is_set_changed_and_cleared);
 	tcase_add_test(t,
 	    what_was_set_while_the_clock_was_ahead_is_changed_when_it_is_right_again);
+	tcase_add_test(t, the_first_settings_of_a_store_come_in_one_group);
 	tcase_add_test(t, a_setting_is_the_operators_and_below_steme);
 	tcase_add_test(t, what_is_no_scalar_or_breaks_a_rule_is_refused);
 	tcase_add_test(t, a_cap_holds_for_a_second_and_is_then_refilled);
