@@ -146,6 +146,7 @@ refuse_overdue(struct steme_store *s, struct steme_write *list)
 
 	snprintf(text, sizeof(text), "lock timeout: nobody could write for %u ms ([storage] "
 	    "lock_timeout_ms); nothing was stored: try again", s->lock_timeout_ms);
+	note_waits(s, list);
 	for (struct steme_write *w = list; w != NULL; w = next, n++) {
 		next = w->next;
 		steme_refuse(w, STEME_ETIMEOUT, text);

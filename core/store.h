@@ -39,7 +39,7 @@ struct steme_commit_item {
 enum steme_timed {
 	STEME_TIMED_SYNC,		/* a sync of the log */
 	STEME_TIMED_PUT,		/* a group, from the log to being visible */
-	STEME_TIMED_LOCK,		/* a write, until somebody had the lead for it */
+	STEME_TIMED_LOCK,		/* a write, until its turn or its refusal */
 	STEME_TIMED_COMPACTION,		/* of the index */
 	STEME_NTIMED
 };

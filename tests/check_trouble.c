@@ -282,6 +282,8 @@ START_TEST(a_write_that_nobody_takes_in_time_is_refused_and_nothing_stored)
 		usleep(1000);
 	ck_assert_int_eq(x[2].w.err, STEME_ETIMEOUT);
 	ck_assert_ptr_nonnull(strstr(x[2].w.why.text, "lock_timeout_ms"));
+	/* who waits in vain waits longest */
+	ck_assert_uint_eq(atomic_load(&timed[STEME_TIMED_LOCK]), 3);
 	ck_assert(!atomic_load(&x[0].done) && !atomic_load(&x[1].done));
 	atomic_store(&let_go, true);
 	while (!atomic_load(&x[0].done) || !atomic_load(&x[1].done))
