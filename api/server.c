@@ -81,7 +81,7 @@ on_answer(void *arg, const struct steme_reply *rep)
 	if (rep->err == STEME_OK) {
 		steme_buf_put(&r->answer, rep->data, rep->len);
 		r->err = steme_buf_err(&r->answer);
-	} else if (rep->err == STEME_ETIMEOUT) {
+	} else if (rep->late) {
 		snprintf(r->why, sizeof(r->why), "the daemon did not answer in time "
 		    "([api] request_timeout_seconds); asking again is safe, also "
 		    "for writes");

@@ -66,6 +66,7 @@ struct steme_reply {
 	int err;			/* STEME_OK or as above */
 	const char *why;		/* "" if STEME_OK */
 	bool more;			/* STREAM: further calls follow */
+	bool late;			/* STEME_ETIMEOUT: of deadline_ms, not the daemon's word */
 	const uint8_t *data;
 	size_t len;
 };

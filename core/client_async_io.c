@@ -66,7 +66,7 @@ static void
 fail_slots(struct aconn *cn, int64_t now_ms, int err, const char *text)
 {
 	for (uint32_t i = 0; ; i++) {
-		struct tell t = { .r = { .err = err } };
+		struct tell t = { .r = { .err = err, .late = err == STEME_ETIMEOUT } };
 		struct aslot *s;
 
 		MUST(pthread_mutex_lock(&cn->mu));

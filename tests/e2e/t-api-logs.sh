@@ -73,6 +73,7 @@ found "a slow disk" 'slow fsync'
 found "who waits too long" 'Error: Failed to acquire write lock within timeout'
 found "by the operators' pattern" -i 'lock.*timeout'
 found "with its type" 'Error: TimeoutError: storage error'
+found "and the writer is told which limit it was" 'HTTP 504 POST /v1/assert .*lock_timeout_ms'
 
 # --- a daemon that does not answer, and none
 kill -STOP "$(pid_of stemefs)"
