@@ -131,6 +131,18 @@ busy(struct steme_store *s, const struct steme_why *what, struct steme_why *why)
 	return STEME_EBUSY;
 }
 
+/* What the index itself says of an error, if nobody else has. */
+static void
+own_words(struct steme_gen *g, int err, struct steme_why *what)
+{
+	struct steme_index_stats st = {0};
+
+	if (g != NULL && what->text[0] == '\0')
+		g->ix->ops->stats(g->ix, &st);
+	if (st.error[0] != '\0')
+		steme_fail(what, err, "%s", st.error);
+}
+
 int
 steme_standing_open(struct steme_store *s, bool locked, struct steme_standing *st,
     struct steme_gen **out, struct steme_why *why)
@@ -151,6 +163,7 @@ steme_standing_open(struct steme_store *s, bool locked, struct steme_standing *s
 		*out = g;
 		return STEME_OK;
 	}
+	own_words(g, err, &what);
 	if (g != NULL)
 		steme_gen_put(g);
 	if (err == STEME_ECORRUPT) {
@@ -164,8 +177,10 @@ steme_standing_open(struct steme_store *s, bool locked, struct steme_standing *s
 	if (err == STEME_EBUSY && !locked)
 		return busy(s, &what, why);
 	if (err != STEME_OK)
-		return steme_fail(why, err, "the index in %s cannot be opened: %s",
-		    s->kv_dir, what.text[0] ? what.text : steme_strerror(err));
+		return steme_fail(why, err, "the index in %s cannot be opened: %s%s",
+		    s->kv_dir, what.text[0] ? what.text : steme_strerror(err),
+		    err == STEME_EIO ? "; look at its disk, then make it again from "
+		    "the log with `steme rebuild`" : "");
 	return STEME_OK;
 }
 
@@ -178,7 +193,14 @@ steme_standing_of_old(struct steme_store *s, struct steme_applied *at,
 	int err;
 
 	memset(at, 0, sizeof(*at));
-	if ((err = steme_standing_open(s, true, &st, &g, why)) != STEME_OK || g == NULL)
+	err = steme_standing_open(s, true, &st, &g, why);
+	if (err == STEME_EIO) {
+		steme_log(STEME_ERROR | STEME_LOG_STORAGE, "Error: StorageError: "
+		    "index error: what %s holds cannot be known: input/output error",
+		    s->kv_dir);
+		return STEME_OK;
+	}
+	if (err != STEME_OK || g == NULL)
 		return err;
 	*at = st.at;
 	s->has_genesis = steme_kept_genesis(s, g->ix) == STEME_OK;

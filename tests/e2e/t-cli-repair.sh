@@ -57,6 +57,16 @@ ok "the index can be made anew from the log" "$STEME" rebuild
 ok "verify after that" "$STEME" verify
 "$STEME" down >/dev/null
 
+# the disk does not give the index: the log has everything
+table=$(ls "$D"/kv/*.ldb | head -n 1)
+ln -sf "${table##*/}" "$table"
+not_ok "an index that cannot be read is not started with" up
+like "the file and the cure are named" "${table##*/}.*steme rebuild" cat "$T/up.out"
+ok "the cure" "$STEME" rebuild
+up || { fail "up after the cure"; cat "$T/up.out"; }
+is "the last claim is still there" "the last value" sh -c "'$STEME' query r/last n --json | jq -r '.results[0].object.value'"
+"$STEME" down >/dev/null
+
 # nobody has it: only when that is accepted
 up && "$STEME" assert r/gone n "gone for ever" >/dev/null
 "$STEME" down >/dev/null
