@@ -40,7 +40,7 @@ fs_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 	}
 	if (dir->kind != FS_ASSERT)
 		goto out;
-	rc = EINVAL;
+	rc = strlen(name) > STEME_SEGMENT_MAX ? ENAMETOOLONG : EINVAL;
 	if (steme_segment_check(steme_str_from(name), NULL) != STEME_OK)
 		goto out;
 	rc = ENOMEM;
@@ -215,10 +215,12 @@ out:
 struct fs_pending {
 	pthread_mutex_t mu;		/* leaf */
 	struct pending_dir {
+		uint64_t nr;		/* ascending: the place in a listing */
 		char *path;
 		uid_t uid;
 	} *v;				/* (mu) */
-	size_t n, cap;
+	size_t n, cap;			/* (mu) */
+	uint64_t last_nr;		/* (mu) */
 };
 
 int
@@ -267,24 +269,60 @@ fs_pending_has(struct fs_pending *p, struct steme_str concept)
 	return has;
 }
 
-bool
-fs_pending_child(struct fs_pending *p, struct steme_str parent, size_t i,
+uint64_t
+fs_pending_child(struct fs_pending *p, struct steme_str parent, uint64_t after,
     char name[STEME_SEGMENT_MAX + 1])
 {
-	bool found = false;
+	uint64_t nr = 0;
 
 	pthread_mutex_lock(&p->mu);
-	for (size_t k = 0; k < p->n && !found; k++) {
-		struct steme_str path = steme_str_from(p->v[k].path);
+	for (size_t i = 0; i < p->n && nr == 0; i++) {
+		struct steme_str path = steme_str_from(p->v[i].path);
 
-		if (!steme_str_eq(steme_concept_parent(path), parent) || i-- > 0)
+		if (p->v[i].nr <= after ||
+		    !steme_str_eq(steme_concept_parent(path), parent))
 			continue;
 		snprintf(name, STEME_SEGMENT_MAX + 1, "%.*s",
 		    STEME_STR(steme_concept_leaf(path)));
-		found = true;
+		nr = p->v[i].nr;
 	}
 	pthread_mutex_unlock(&p->mu);
-	return found;
+	return nr;
+}
+
+static void
+remove_locked(struct fs_pending *p, size_t i)
+{
+	free(p->v[i].path);
+	p->n--;
+	memmove(&p->v[i], &p->v[i + 1], (p->n - i) * sizeof(*p->v));
+}
+
+/* Those that have assertions by now need no place here. */
+static void
+drop_used(struct steme_fs *fs)
+{
+	struct fs_pending *p = fs->pending;
+	char path[STEME_CONCEPT_MAX + 1];
+	struct steme_name found;
+	bool more = true;
+	size_t i = 0;
+
+	while (more) {
+		pthread_mutex_lock(&p->mu);
+		if ((more = i < p->n))
+			snprintf(path, sizeof(path), "%s", p->v[i].path);
+		pthread_mutex_unlock(&p->mu);
+		if (!more || steme_store_name(fs->o.store, steme_str_from(path),
+		    UINT64_MAX, &found) != STEME_OK) {
+			i++;
+			continue;
+		}
+		pthread_mutex_lock(&p->mu);
+		if (i < p->n && strcmp(p->v[i].path, path) == 0)
+			remove_locked(p, i);
+		pthread_mutex_unlock(&p->mu);
+	}
 }
 
 static int
@@ -311,6 +349,7 @@ add_pending(struct fs_pending *p, const char *path, uid_t uid)
 	}
 	if ((p->v[p->n].path = strdup(path)) == NULL)
 		goto out;
+	p->v[p->n].nr = ++p->last_nr;
 	p->v[p->n++].uid = uid;
 	rc = 0;
 out:
@@ -340,7 +379,7 @@ fs_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
 	up = fs_concept_of(dir);
 	snprintf(path, sizeof(path), "%.*s%s%s", STEME_STR(up),
 	    up.n > 0 ? "/" : "", name);
-	rc = EINVAL;
+	rc = strlen(name) > STEME_SEGMENT_MAX ? ENAMETOOLONG : EINVAL;
 	if (steme_segment_check(steme_str_from(name), NULL) != STEME_OK ||
 	    steme_concept_check(steme_str_from(path), NULL) != STEME_OK)
 		goto out;
@@ -349,7 +388,12 @@ fs_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
 		fs_unlookup(fs, &e);
 		goto out;
 	}
-	if ((rc = add_pending(fs->pending, path, fuse_req_ctx(req)->uid)) != 0)
+	rc = add_pending(fs->pending, path, fuse_req_ctx(req)->uid);
+	if (rc == EDQUOT) {
+		drop_used(fs);
+		rc = add_pending(fs->pending, path, fuse_req_ctx(req)->uid);
+	}
+	if (rc != 0)
 		goto out;
 	if ((err = fs_lookup(fs, dir, steme_str_from(name), &e)) != STEME_OK)
 		rc = fs_errno(err);
@@ -383,8 +427,10 @@ fs_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 	up = fs_concept_of(dir);
 	snprintf(path, sizeof(path), "%.*s%s%s", STEME_STR(up),
 	    up.n > 0 ? "/" : "", name);
-	if (steme_store_name(fs->o.store, steme_str_from(path), UINT64_MAX,
-	    &found) == STEME_OK)
+	/* @recency and the like, what has claims, and other names of that */
+	if (name[0] == '@' || steme_store_name(fs->o.store, steme_str_from(path),
+	    UINT64_MAX, &found) == STEME_OK ||
+	    fs_has_assertions(fs, steme_str_from(path)))
 		goto out;
 	pthread_mutex_lock(&fs->pending->mu);
 	i = find_pending_locked(fs->pending, steme_str_from(path));
@@ -393,10 +439,8 @@ fs_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 		if (steme_str_eq(steme_concept_parent(
 		    steme_str_from(fs->pending->v[k].path)), steme_str_from(path)))
 			rc = ENOTEMPTY;
-	if (rc == 0) {
-		free(fs->pending->v[i].path);
-		fs->pending->v[i] = fs->pending->v[--fs->pending->n];
-	}
+	if (rc == 0)
+		remove_locked(fs->pending, i);
 	pthread_mutex_unlock(&fs->pending->mu);
 out:
 	fuse_reply_err(req, rc);

@@ -242,19 +242,19 @@ list_pending(struct page *p, off_t off)
 {
 	struct steme_str up = fs_concept_of(p->l->node);
 	char name[STEME_SEGMENT_MAX + 1], path[STEME_CONCEPT_MAX + 2];
-	size_t i = off >= PENDING_BASE ? (size_t)(off - PENDING_BASE + 1) : 0;
+	uint64_t nr = off > PENDING_BASE ? (uint64_t)(off - PENDING_BASE) : 0;
 	struct steme_name found;
 	int err = STEME_OK;
 
-	for (; err == STEME_OK && fs_pending_child(p->fs->pending, up, i,
-	    name); i++) {
+	while (err == STEME_OK &&
+	    (nr = fs_pending_child(p->fs->pending, up, nr, name)) != 0) {
 		snprintf(path, sizeof(path), "%.*s%s%s", STEME_STR(up),
 		    up.n > 0 ? "/" : "", name);
 		/* it has assertions by now: it was listed above */
 		if (steme_store_name(p->fs->o.store, steme_str_from(path),
 		    UINT64_MAX, &found) == STEME_OK)
 			continue;
-		err = add_entry(p, name, (off_t)(PENDING_BASE + (int64_t)i));
+		err = add_entry(p, name, (off_t)(PENDING_BASE + (int64_t)nr));
 	}
 	return err;
 }

@@ -125,9 +125,9 @@ void fs_write_end(struct steme_fs *fs);
 int fs_pending_new(struct fs_pending **out);
 void fs_pending_free(struct fs_pending *p);
 bool fs_pending_has(struct fs_pending *p, struct steme_str concept);
-/* The i-th pending child of parent; false past the end. */
-bool fs_pending_child(struct fs_pending *p, struct steme_str parent, size_t i,
-    char name[STEME_SEGMENT_MAX + 1]);
+/* The next pending child of parent; the number to go on after, 0 past the end. */
+uint64_t fs_pending_child(struct fs_pending *p, struct steme_str parent,
+    uint64_t after, char name[STEME_SEGMENT_MAX + 1]);
 
 /* ---- ops.c ---- */
 

@@ -89,6 +89,26 @@ errno_is "a line too long for one write is refused" "File too large" "echo \$(he
 is "so is what comes after a refused write" 2 bash -c "{ printf abc; echo def; } 2>&1 > $A/x | grep -c 'Invalid argument'"
 not_ok "and nothing of them was stored" cat "$M/drug/semaglutide/@recency/x"
 ok "an empty mkdir can go again" bash -c "mkdir $M/drug/tmp && rmdir $M/drug/tmp"
+is "nor can a folder of views" 'Operation not permitted' bash -c "rmdir $M/drug/semaglutide/@recency 2>&1 | sed 's/.*: //'"
+is "a name of 256 bytes is too long" 'File name too long' bash -c "mkdir $M/drug/$(printf 'x%.0s' $(seq 256)) 2>&1 | sed 's/.*: //'"
+echo copied > "$T/v"
+ok "cp -p makes a claim and does not complain" cp -p "$T/v" "$A/copied"
+is "which is there" copied cat "$M/drug/semaglutide/@recency/copied"
+is "nor does mv" '' bash -c "mv $T/v $A/moved 2>&1"
+is "folders taken away while they are listed are all taken away" "['@assert']" python3 -c '
+import os, sys
+d = sys.argv[1] + "/e"
+os.makedirs(d)
+for i in range(900): os.mkdir("%s/%0100d" % (d, i))
+for e in os.scandir(d):
+    if not e.name.startswith("@"): os.rmdir(e.path)
+print(os.listdir(d))' "$M/quota"
+is "folders that got a claim leave room for more" '' python3 -c '
+import os, sys
+for i in range(1100):
+    d = "%s/c%d" % (sys.argv[1], i)
+    os.mkdir(d)
+    with open(d + "/@assert/p", "w") as f: f.write("1\n")' "$M/quota"
 not_ok "a name with a leading @ is no concept" mkdir "$M/drug/@x"
 is "a 4,095 byte write is taken" 4095 bash -c "(head -c 4094 /dev/zero | tr '\\0' a; echo) > $T/v; dd if=$T/v of=$A/long bs=8192 status=none; wc -c < $M/drug/semaglutide/@recency/long"
 is "every other xattr answers ENODATA" 'No data available' bash -c "python3 -c 'import os,sys
