@@ -263,6 +263,11 @@ run(struct steme_checkrun *c, struct steme_why *why)
 	c->pool = NULL;
 	if (err == STEME_OK)
 		err = c->err;
+	/* what ended the reading is a finding, too: nothing behind it was checked */
+	if (err == STEME_ECORRUPT)
+		steme_check_tell(c, err, 0, NULL, "the log could not be read to its "
+		    "end: %s", why->text[0] != '\0' ? why->text :
+		    steme_strerror(err));
 	if (err != STEME_OK)
 		return err;
 	progress(c, 0, 1000, 600, 1000);

@@ -121,21 +121,23 @@ next_member(struct steme_gzread *g)
 	    STEME_ECORRUPT;
 }
 
-/* The next bytes in order; the count, 0 at the end. */
-static ssize_t
-inflate_some(struct steme_gzread *g, uint8_t *buf, size_t n)
+/*
+ * The next bytes in order; the count, 0 at the end.  *bad is set if something is wrong
+ * behind them.
+ */
+static size_t
+inflate_some(struct steme_gzread *g, uint8_t *buf, size_t n, int *bad)
 {
-	int err, zerr;
+	int err = STEME_OK, zerr;
 
 	g->z.next_out = buf;
 	g->z.avail_out = (uInt)STEME_MIN(n, (size_t)INT_MAX);
 	n = g->z.avail_out;
-	while (g->z.avail_out > 0 && !g->end) {
-		err = refill(g);
-		if (err == STEME_ENOTFOUND)
-			return STEME_ECORRUPT;	/* cut short */
+	while (err == STEME_OK && g->z.avail_out > 0 && !g->end) {
+		if ((err = refill(g)) == STEME_ENOTFOUND)
+			err = STEME_ECORRUPT;	/* cut short */
 		if (err != STEME_OK)
-			return err;
+			break;
 		zerr = inflate(&g->z, Z_NO_FLUSH);
 		if (zerr == Z_STREAM_END)
 			err = next_member(g);
@@ -143,41 +145,29 @@ inflate_some(struct steme_gzread *g, uint8_t *buf, size_t n)
 			err = STEME_ENOMEM;
 		else if (zerr != Z_OK)
 			err = STEME_ECORRUPT;
-		if (err != STEME_OK)
-			return err;
 	}
+	*bad = err;
 	g->pos += n - g->z.avail_out;
-	return (ssize_t)(n - g->z.avail_out);
+	return n - g->z.avail_out;
 }
 
 ssize_t
 steme_gzread_at(struct steme_gzread *g, void *buf, size_t n, uint64_t off)
 {
-	size_t done = 0;
-	ssize_t r;
-	int err;
+	size_t done = 0, r = 1;
+	int err = STEME_OK, bad = STEME_OK;
 
 	if (off < g->pos && (err = restart(g)) != STEME_OK)
 		return err;
-	while (g->pos < off) {
+	while (g->pos < off && r > 0 && bad == STEME_OK)
 		r = inflate_some(g, g->skip,
-		    (size_t)STEME_MIN(off - g->pos, sizeof(g->skip)));
-		if (r < 0)
-			goto fail;
-		if (r == 0)
-			return 0;
+		    (size_t)STEME_MIN(off - g->pos, sizeof(g->skip)), &bad);
+	while (done < n && r > 0 && bad == STEME_OK) {
+		r = inflate_some(g, (uint8_t *)buf + done, n - done, &bad);
+		done += r;
 	}
-	while (done < n) {
-		r = inflate_some(g, (uint8_t *)buf + done, n - done);
-		if (r < 0)
-			goto fail;
-		if (r == 0)
-			break;
-		done += (size_t)r;
-	}
-	return (ssize_t)done;
-fail:
 	/* the stream's state is unknown: the next call begins anew */
-	err = restart(g);
-	return err != STEME_OK ? err : r;
+	if (bad != STEME_OK && (err = restart(g)) != STEME_OK)
+		return err;
+	return done > 0 || bad == STEME_OK ? (ssize_t)done : bad;
 }

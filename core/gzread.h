@@ -20,8 +20,8 @@ int steme_gzread_open(struct steme_gzread **out, struct steme_io *io,
 /* NULL is allowed. */
 void steme_gzread_close(struct steme_gzread *g);
 /*
- * Up to n uncompressed bytes at off; the count, short only at the end.
- * STEME_ECORRUPT: the file is no gzip file, is damaged or is cut short.
+ * Up to n uncompressed bytes at off; the count, short at the end and before damage.
+ * STEME_ECORRUPT: the file is no gzip file, or there it is damaged or cut short.
  */
 ssize_t steme_gzread_at(struct steme_gzread *g, void *buf, size_t n,
     uint64_t off);

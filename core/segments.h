@@ -38,9 +38,9 @@ struct steme_segments_ops {
 	    size_t *n);
 	/*
 	 * Bytes at off of segment number, decompressed where needed.  The count;
-	 * short only at the end.  STEME_ENOTFOUND if the segment is gone,
-	 * STEME_ECORRUPT if it does not decompress.  The writer's open segment is
-	 * read even if it lost its name.
+	 * short at the end, and before what does not decompress.  STEME_ENOTFOUND
+	 * if the segment is gone, STEME_ECORRUPT if it does not decompress at off.
+	 * The writer's open segment is read even if it lost its name.
 	 */
 	ssize_t (*read)(struct steme_segments *s, uint64_t number, void *buf,
 	    size_t n, uint64_t off);

@@ -190,6 +190,19 @@ continues(const struct steme_walread *r, const struct steme_wal_group *g)
 	return !r->chained || (g->chain == r->chain && g->group == r->group);
 }
 
+/* Bytes of the group at off; of a damaged .gz there may be none. */
+static int
+peek(struct steme_walread *r, uint64_t off, size_t n, struct found *f, size_t *got)
+{
+	int err = steme_walwin_peek(&r->win, off, n, &f->p, got);
+
+	if (err == STEME_ECORRUPT) {
+		f->header = false;
+		f->bad.what = "the compressed file cannot be read on from here";
+	}
+	return err;
+}
+
 /* STEME_ECORRUPT: f says what is wrong. */
 static int
 look(struct steme_walread *r, const struct steme_walseg *s, uint64_t off,
@@ -202,8 +215,7 @@ look(struct steme_walread *r, const struct steme_walseg *s, uint64_t off,
 	memset(f, 0, sizeof(*f));
 	f->bad = (struct steme_wal_bad){ 0, STEME_WAL_GROUP, r->lsn,
 	    "there is no valid group header" };
-	err = steme_walwin_peek(&r->win, off, STEME_WAL_SECTOR, &f->p, &got);
-	if (err != STEME_OK)
+	if ((err = peek(r, off, STEME_WAL_SECTOR, f, &got)) != STEME_OK)
 		return err;
 	f->none = got == 0;
 	if (steme_walrec_get_group(&f->g, f->p, STEME_WAL_SECTOR, off,
@@ -226,8 +238,7 @@ look(struct steme_walread *r, const struct steme_walseg *s, uint64_t off,
 		f->strange = true;
 		return STEME_ECORRUPT;
 	}
-	if ((err = steme_walwin_peek(&r->win, off, size, &f->p, NULL)) !=
-	    STEME_OK)
+	if ((err = peek(r, off, size, f, NULL)) != STEME_OK)
 		return err;
 	if ((err = steme_walrec_check(&f->g, f->p, &chain, &f->bad)) !=
 	    STEME_OK)
@@ -300,7 +311,7 @@ judge(struct steme_walread *r, const struct steme_walseg *s, uint64_t off,
 	*v = V_DAMAGED;
 	err = steme_walwin_ahead(&r->win, off, s->limit, s->h.crc, a);
 	if (err != STEME_OK)
-		return err;
+		return err == STEME_ECORRUPT ? STEME_OK : err;
 	/* what it was born with was synced before it got its name */
 	if (a->later || s->limit != STEME_WAL_NO_LIMIT || f->strange ||
 	    off < s->h.born)

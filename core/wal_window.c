@@ -63,13 +63,14 @@ steme_walwin_peek(struct steme_walwin *w, uint64_t off, size_t n,
 	if (off < w->base || off + n > w->base + w->len) {
 		if ((err = slide(w, off, n)) != STEME_OK)
 			return err;
-		r = w->table->ops->read(w->table, w->number, w->buf + w->len,
-		    w->cap - w->len, off + w->len);
-		if (r < 0) {
-			w->len = 0;
-			return (int)r;
-		}
-		w->len += (size_t)r;
+		/* a short read may be the end, or stand before what is unreadable */
+		do {
+			r = w->table->ops->read(w->table, w->number,
+			    w->buf + w->len, w->cap - w->len, off + w->len);
+			if (r < 0)
+				return (int)r;
+			w->len += (size_t)r;
+		} while (r > 0 && w->len < n);
 	}
 	have = (size_t)STEME_MIN(w->base + w->len - off, (uint64_t)n);
 	*p = w->buf + (off - w->base);

@@ -147,6 +147,12 @@ START_TEST(a_damaged_gz_is_damage_that_names_it)
 	for (size_t n = 0; n < len; n += len / 16 + 1) {
 		faultio_put(t.f, wt_path(2, ".wal.gz"), gz, n);
 		ck_assert_int_eq(wt_open(&t), STEME_ECORRUPT);
+		ck_assert_ptr_nonnull(strstr(t.why.text, "segment.002.wal.gz"));
+		/* and whoever goes on has what lies behind it, to the last record */
+		s = scan(&t, one_dir, 1);
+		ck_assert_uint_gt(s.troubles, 0);
+		ck_assert_uint_lt(s.told, t.acked);
+		ck_assert_uint_eq(t.next, t.acked + 1);
 	}
 	faultio_put(t.f, wt_path(2, ".wal.gz"), "not gzip", 8);
 	ck_assert_int_eq(wt_open(&t), STEME_ECORRUPT);
@@ -154,6 +160,29 @@ START_TEST(a_damaged_gz_is_damage_that_names_it)
 	s = scan(&t, one_dir, 1);
 	ck_assert_uint_gt(s.troubles, 0);
 	faultio_put(t.f, wt_path(2, ".wal.gz"), gz, len);
+	wt_must_open(&t);
+	free(gz);
+	wt_fini(&t);
+}
+END_TEST
+
+START_TEST(the_newest_segment_cut_short_in_its_gz_is_no_end_of_the_log)
+{
+	struct wt t;
+	uint8_t *gz;
+	size_t len;
+
+	wt_init(&t);
+	wt_must_open(&t);
+	wt_fill(&t, 3);
+	wt_crash(&t, FIO_KILLED, 0);
+	gzip_one(&t, 1);
+	gz = faultio_get(t.f, wt_path(1, ".wal.gz"), &len);
+	for (size_t n = 0; n < len; n += len / 16 + 1) {
+		faultio_put(t.f, wt_path(1, ".wal.gz"), gz, n);
+		ck_assert_int_eq(wt_open(&t), STEME_ECORRUPT);
+	}
+	faultio_put(t.f, wt_path(1, ".wal.gz"), gz, len);
 	wt_must_open(&t);
 	free(gz);
 	wt_fini(&t);
@@ -373,6 +402,8 @@ suite(void)
 	tcase_add_test(tc,
 	    the_newest_segment_may_be_compressed_after_an_unclean_stop);
 	tcase_add_test(tc, a_damaged_gz_is_damage_that_names_it);
+	tcase_add_test(tc,
+	    the_newest_segment_cut_short_in_its_gz_is_no_end_of_the_log);
 	tcase_add_test(tc, a_missing_segment_is_a_gap_that_is_named);
 	tcase_add_test(tc, a_scan_of_several_folders_is_whole_again);
 	tcase_add_loop_test(tc, the_open_segment_may_lose_its_name, 0, 4);

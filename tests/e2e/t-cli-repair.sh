@@ -92,4 +92,21 @@ like "the backup is asked" '0 records came from the index, 0 are lost' "$STEME" 
 like "and the log is whole without it" 'nothing to repair' "$STEME" repair
 up || { fail "up after the third repair"; cat "$T/up.out"; }
 is "its record is there" "value number 3" sh -c "'$STEME' query r/c3 n --json | jq -r '.results[0].object.value'"
+
+# a closed segment, compressed, that gzip cannot read to its end
+"$STEME" down >/dev/null
+printf '[wal]\nsegment_mb = 1\n' >"$D/api.toml"
+up && seq 6000 | awk '{ print "r/bulk/" $1 "\tn\t" $1 }' |
+    "$STEME" import --batch --agent bulk --format tsv >/dev/null
+"$STEME" down >/dev/null
+gz=$(find "$D/wal" -name 'segment.*.wal' | sort | tail -n 2 | head -n 1)
+gzip "$gz"
+gz=$gz.gz
+truncate -s 9000 "$gz"
+is "a cut .gz is no good log" 1 rc "$STEME" verify
+like "it is named" "$gz, offset [0-9]+" "$STEME" verify
+up && is "with the daemon up, too" 1 rc "$STEME" verify
+"$STEME" down >/dev/null
+like "its records come from the index" '[1-9][0-9]* records came from the index, 0 are lost' "$STEME" repair
+ok "verify after the fourth repair" "$STEME" verify
 done_testing
