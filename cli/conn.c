@@ -4,6 +4,7 @@
 #include "cli/cli.h"
 #include "cli/out.h"
 #include "core/path.h"
+#include "core/view_query.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -77,7 +78,7 @@ void
 cli_note(const struct cli *c, const char *fmt, ...)
 {
 	struct steme_buf b = { 0 };
-	char text[1024];
+	char text[STEME_CURSOR_MAX + 256];	/* the longest that is told */
 	va_list ap;
 
 	va_start(ap, fmt);

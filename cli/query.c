@@ -21,9 +21,10 @@ ask_options(struct ask *a, struct cli_opt opts[ASK_OPTS])
 		    "consensus, votes, authority, layered, skeptic, constraints" },
 		{ "as-of", OPT_TEXT, &a->as_of, "T",
 		    "as of a date or time: 2026-01-31, 2026-01-31T12:00:00Z" },
-		{ "known-at", OPT_TEXT, &a->known_at, "HLC",
-		    "only what the system knew then (hlc, see steme log)" },
-		{ "since", OPT_TEXT, &a->since, "HLC", "only what changed after" },
+		{ "known-at", OPT_TEXT, &a->known_at, "T",
+		    "only what the store knew then: a time, or an hlc (steme log --json)" },
+		{ "since", OPT_TEXT, &a->since, "HLC",
+		    "only what was recorded after this hlc" },
 		{ "lifecycle", OPT_TEXT, &a->lifecycle, "S", "approved, proposed, "
 		    "under_review, deprecated or rejected only" },
 		{ "epoch", OPT_TEXT, &a->epoch, "E", "claims of this epoch only" },
@@ -342,7 +343,7 @@ print_query(struct cli *c, const struct steme_query *q, struct steme_str results
 static void
 tell_more(struct cli *c, struct steme_str root)
 {
-	char cursor[1100];
+	char cursor[STEME_CURSOR_MAX + 1];
 
 	if (jv_none(jv_get(root, "next_cursor")))
 		return;

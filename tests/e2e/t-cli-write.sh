@@ -110,6 +110,15 @@ is "show of no id is 65" 65 rc "$STEME" show 1234
 ok "keys --json" sh -c "'$STEME' keys --json | jq -es 'any(.[]; .name == \"operator\")'"
 ok "history --json" sh -c "'$STEME' history lens/x --json | jq -e '.results | length == 2'"
 
+# a cursor may be longer than any other note
+x255=$(printf 'x%.0s' {1..255})
+for n in 1 2; do
+	"$STEME" assert "long/$x255/$x255/$x255/$n" "$x255" 1 >/dev/null
+done
+cursor=$("$STEME" query --prefix long --limit 1 --json | jq -r .next_cursor)
+like "a cursor is told whole, however long the names" "--cursor $cursor\$" "$STEME" query --prefix long --limit 1
+is "and goes on" 1 sh -c "'$STEME' query --prefix long --cursor '$cursor' --json | jq '.results | length'"
+
 # a value cannot move the cursor
 "$STEME" assert trick/x v "$(printf 'a\033[2Jb')" >/dev/null
 is "controls are spelled out" 0 sh -c "'$STEME' query trick/x v | grep -c \$'\033' || true"
