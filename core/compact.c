@@ -186,9 +186,9 @@ on_event(void *arg, const struct steme_index_event *e)
 {
 	struct steme_store *s = arg;
 
-	if (e->failed) {
+	if (e->err != STEME_OK) {
 		atomic_fetch_add(&s->compaction_errors, 1);
-		steme_trouble(s, STEME_EIO, "LSM tree compaction failed", e->text);
+		steme_trouble(s, e->err, "LSM tree compaction failed", e->text);
 		return;
 	}
 	atomic_fetch_add(&s->compactions, 1);

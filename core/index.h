@@ -48,7 +48,7 @@ struct steme_index_stats {
 
 /* A compaction that ended. */
 struct steme_index_event {
-	bool failed;
+	int err;			/* STEME_OK, or why it failed */
 	int64_t us;			/* it took; 0: not known */
 	uint64_t bytes;			/* written */
 	const char *text;		/* in the index's own words; lives during the call */

@@ -2,6 +2,7 @@
 /* index_log.c - compactions, as LevelDB's own LOG has them. */
 #include "config.h"
 #include "core/index_log.h"
+#include "core/index_files.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -31,11 +32,25 @@ parse_head(const char *line, int64_t *us)
 	return line + at;
 }
 
+/* The error's words, or NULL.  Of a memtable that cannot be written only its table's line tells. */
+static const char *
+failure(const char *text)
+{
+	static const char error[] = "Compaction error: ";
+	int at = 0;
+
+	if (strncmp(text, error, sizeof(error) - 1) == 0)
+		return text + sizeof(error) - 1;
+	if (sscanf(text, "Level-0 table #%*u: %*d bytes %n", &at) == 0 && at > 0 &&
+	    strcmp(text + at, "OK") != 0)
+		return text + at;
+	return NULL;
+}
+
 void
 steme_index_log_line(struct steme_index_log *log, const char *line,
     steme_index_tell *tell, void *arg)
 {
-	static const char error[] = "Compaction error: ";
 	struct steme_index_event e = {0};
 	const char *text;
 	int64_t us;
@@ -46,14 +61,15 @@ steme_index_log_line(struct steme_index_log *log, const char *line,
 		log->began_us = us;
 		return;
 	}
-	e.failed = strncmp(text, error, sizeof(error) - 1) == 0;
-	if (!e.failed && sscanf(text, "Compacted %*d@%*d + %*d@%*d files => %" SCNu64,
+	e.text = failure(text);
+	e.err = steme_index_err(e.text);
+	if (e.text == NULL && sscanf(text, "Compacted %*d@%*d + %*d@%*d files => %" SCNu64,
 	    &e.bytes) != 1)
 		return;
 	if (log->began_us != 0 && us > log->began_us)
 		e.us = us - log->began_us;
 	log->began_us = 0;
-	e.text = e.failed ? text + sizeof(error) - 1 : text;
+	e.text = e.text != NULL ? e.text : text;
 	tell(arg, &e);
 }
 

@@ -404,19 +404,26 @@ START_TEST(compactions_are_read_off_leveldbs_log)
 	append(path, "a", "50001 7f8a1c Compacted 4@0 + 1@1 files => 12345 bytes\n");
 	steme_index_log_follow(&log, P.dir, tell, NULL);
 	ck_assert_uint_eq(told, 1);
-	ck_assert(!last.failed && last.us == 1250001 && last.bytes == 12345);
+	ck_assert(last.err == STEME_OK && last.us == 1250001 && last.bytes == 12345);
 	append(path, "a", "2026/11/21-07:49:19.000000 1 Compacting 1@1 + 1@2 files\n"
-	    "2026/11/21-07:49:19.500000 1 Compaction error: IO error: No space left\n");
+	    "2026/11/21-07:49:19.500000 1 Compaction error: IO error: No space left on device\n");
 	steme_index_log_follow(&log, P.dir, tell, NULL);
-	ck_assert(told == 2 && last.failed && last.us == 500000);
-	ck_assert_str_eq(last_text, "IO error: No space left");
+	ck_assert(told == 2 && last.err == STEME_ENOSPC && last.us == 500000);
+	ck_assert_str_eq(last_text, "IO error: No space left on device");
+	/* a memtable that cannot be written has no other line than that of its table */
+	append(path, "a", "2026/11/21-07:49:20.000000 1 Level-0 table #14: 4019025 bytes OK\n"
+	    "2026/11/21-07:49:20.000000 1 Level-0 table #16: 0 bytes IO error: kv/000016.ldb: "
+	    "Input/output error\n");
+	steme_index_log_follow(&log, P.dir, tell, NULL);
+	ck_assert(told == 3 && last.err == STEME_EIO);
+	ck_assert_str_eq(last_text, "IO error: kv/000016.ldb: Input/output error");
 	/* the database was opened anew: the file begins again */
 	ck_assert_int_eq(rename(path, old), 0);
 	append(path, "w", "2026/11/21-08:00:00.000000 1 Compacted 1@0 + 0@1 files => 7 bytes\n");
 	steme_index_log_follow(&log, P.dir, tell, NULL);
-	ck_assert(told == 3 && last.bytes == 7 && last.us == 0);
+	ck_assert(told == 4 && last.bytes == 7 && last.us == 0);
 	steme_index_log_follow(&log, P.dir, tell, NULL);
-	ck_assert_uint_eq(told, 3);
+	ck_assert_uint_eq(told, 4);
 	steme_index_log_close(&log);
 }
 END_TEST

@@ -102,6 +102,14 @@ claim compact 1
 echo 5 >"$BADWRITE"
 answers "a compaction on a disk that fails" 202 -d '{"force": true}' "$U/v1/admin/storage/compact"
 found "is told" 'LSM tree compaction failed'
+counted () {
+	for _ in $(seq 100); do
+		get /metrics | grep -q '^stemedb_lsm_compaction_errors_total [1-9]' && return
+		sleep 0.1
+	done
+	return 1
+}
+ok "and counted, for the alert" counted
 claim lost 1
 found "a write that fails" 'Failed to write to KV store'
 found "as operators know it" 'Index update failed'
