@@ -6,6 +6,7 @@ stemefs_LDADD = $(STORE_LIBS) $(FUSE_LIBS) $(SYSTEMD_LIBS)
 stemefs_SOURCES = %D%/main.c %D%/seed.c %D%/seed.h
 stemefs_SOURCES += %D%/memory.c %D%/memory.h
 stemefs_SOURCES += %D%/failures.c %D%/failures.h
+stemefs_SOURCES += %D%/upkeep.c %D%/upkeep.h
 
 # --- mount
 stemefs_SOURCES += %D%/mount.c %D%/mount.h %D%/fs.h %D%/ops.c %D%/attr.c

@@ -4,7 +4,7 @@
  * and the control socket.  Runs in the foreground; `steme up` detaches it.
  *
  * Order of starting: options, folders, watchdog (the last fork), keys, store, views,
- * service, mount, socket.  Stopping goes the other way.
+ * service, mount, socket, upkeep.  Stopping goes the other way.
  */
 #include "fs/fs.h"
 #include "core/conf.h"
@@ -16,6 +16,7 @@
 #include "fs/memory.h"
 #include "fs/mount.h"
 #include "fs/seed.h"
+#include "fs/upkeep.h"
 #include "fs/watchdog.h"
 
 #include <getopt.h>
@@ -50,6 +51,7 @@ struct daemon {
 	struct steme_views *views;
 	struct steme_service *service;
 	struct steme_ctl *ctl;
+	struct fs_upkeep *upkeep;
 	pthread_rwlock_t fs_lock;	/* over fs and service: on_commit reads them */
 	struct steme_fs *fs;		/* (fs_lock) */
 	struct steme_service *kick;	/* (fs_lock) */
@@ -325,9 +327,10 @@ start(struct daemon *d, struct steme_why *why)
 	if ((err = steme_pid_write(&d->in, NAME, why)) != STEME_OK ||
 	    (err = open_store(d, why)) != STEME_OK ||
 	    (err = open_service(d, why)) != STEME_OK ||
-	    (err = open_mount(d, why)) != STEME_OK)
+	    (err = open_mount(d, why)) != STEME_OK ||
+	    (err = open_socket(d, why)) != STEME_OK)
 		return err;
-	return open_socket(d, why);
+	return fs_upkeep_start(&d->upkeep, d->store);
 }
 
 static void
@@ -335,6 +338,7 @@ finish(struct daemon *d)
 {
 	struct steme_fs *fs;
 
+	fs_upkeep_stop(d->upkeep);
 	steme_ctl_close(d->ctl);
 	pthread_rwlock_wrlock(&d->fs_lock);
 	fs = d->fs;
@@ -354,13 +358,15 @@ finish(struct daemon *d)
 
 /* ---- running ---- */
 
-/* Once a second.  True while nothing asks the daemon to end. */
+/*
+ * Once a second.  True while nothing asks the daemon to end.  Nothing in here waits for the
+ * disk: that would pass for a hang, and the watchdog would take a mount away that answers.
+ */
 static bool
 tick(struct daemon *d, int *status)
 {
 	struct steme_store_stats st;
 
-	steme_store_tick(d->store);
 	steme_store_stats(d->store, &st);
 	if (st.writes == STEME_WRITES_FAILED) {
 		steme_log(STEME_ERROR | STEME_LOG_STORAGE, "Error: StorageError: "

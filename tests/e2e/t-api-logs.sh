@@ -75,6 +75,17 @@ found "by the operators' pattern" -i 'lock.*timeout'
 found "with its type" 'Error: TimeoutError: storage error'
 found "and the writer is told which limit it was" 'HTTP 504 POST /v1/assert .*lock_timeout_ms'
 
+# --- a disk that takes longer: neither the watchdog nor kept answers wait for it
+beat () { od -An -tu8 -j16 -N8 "$D/run/changes"; }
+echo 5000 >"$SLOWSYNC"
+claim slow 7 &
+sleep 2
+at=$(beat)
+sleep 1
+ok "the daemon shows that it lives while it waits for the disk" [ "$(beat)" != "$at" ]
+rm "$SLOWSYNC"
+wait
+
 # --- a daemon that does not answer, and none
 kill -STOP "$(pid_of stemefs)"
 answers "a query that takes too long" 504 "$U/v1/agents"
