@@ -4,6 +4,7 @@
 #include "cli/mounts.h"
 #include "cli/proc.h"
 #include "core/clock.h"
+#include "core/mountinfo.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,56 +17,6 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-/* Blanks and the like stand as \040 in mountinfo. */
-static void
-unescape(char *s)
-{
-	char *out = s;
-
-	for (; *s != '\0'; s++) {
-		if (s[0] == '\\' && s[1] >= '0' && s[1] <= '3' && s[2] >= '0' &&
-		    s[2] <= '7' && s[3] >= '0' && s[3] <= '7') {
-			*out++ = (char)((s[1] - '0') << 6 | (s[2] - '0') << 3 |
-			    (s[3] - '0'));
-			s += 3;
-		} else {
-			*out++ = *s;
-		}
-	}
-	*out = '\0';
-}
-
-/* The type of what is mounted last at path; false: nothing. */
-static bool
-find(const char *path, char type[64])
-{
-	FILE *f = fopen("/proc/self/mountinfo", "re");
-	char *line = NULL, *point, *dash;
-	size_t room = 0;
-	bool found = false;
-	int i;
-
-	while (f != NULL && getline(&line, &room, f) > 0) {
-		/* id parent maj:min root POINT options [tags] - TYPE source ... */
-		point = line;
-		for (i = 0; i < 4 && point != NULL; i++)
-			if ((point = strchr(point, ' ')) != NULL)
-				point++;
-		if (point == NULL || (dash = strstr(point, " - ")) == NULL)
-			continue;
-		*strchr(point, ' ') = '\0';
-		unescape(point);
-		if (strcmp(point, path) != 0)
-			continue;
-		snprintf(type, 64, "%.*s", (int)strcspn(dash + 3, " "), dash + 3);
-		found = true;
-	}
-	free(line);
-	if (f != NULL)
-		fclose(f);
-	return found;
-}
 
 /* A child asks for a file of ours.  It may hang for ever; we do not. */
 static enum mount_state
@@ -102,31 +53,20 @@ probe(const char *path, int wait_ms)
 enum mount_state
 mount_look(const char *path, int wait_ms, char *type)
 {
-	char buf[64], real[PATH_MAX], parent[PATH_MAX], *slash;
+	struct steme_mountinfo m;
 	enum mount_state state;
 
-	/* links on the way are the kernel's business; the last part may be dead */
-	snprintf(parent, sizeof(parent), "%s", path);
-	if ((slash = strrchr(parent, '/')) != NULL && slash != parent) {
-		*slash = '\0';
-		if (realpath(parent, real) != NULL &&
-		    strlen(real) + strlen(slash + 1) + 1 < sizeof(real)) {
-			if (real[1] != '\0')
-				strcat(real, "/");
-			strcat(real, slash + 1);
-			path = real;
-		}
-	}
-	if (type == NULL)
-		type = buf;
-	type[0] = '\0';
-	if (!find(path, type))
+	if (type != NULL)
+		type[0] = '\0';
+	if (!steme_mountinfo_find(path, &m))
 		return MOUNT_NONE;
-	if (strcmp(type, "fuse.stemefs") != 0)
+	if (type != NULL)
+		memcpy(type, m.type, sizeof(m.type));
+	if (strcmp(m.type, "fuse.stemefs") != 0)
 		return MOUNT_FOREIGN;
 	state = probe(path, wait_ms);
 	/* its watchdog may have unmounted it while it was looked at */
-	if (state == MOUNT_FOREIGN && !find(path, type))
+	if (state == MOUNT_FOREIGN && !steme_mountinfo_find(path, &m))
 		return MOUNT_NONE;
 	return state;
 }

@@ -110,7 +110,6 @@ take_mount(struct site *s, const struct steme_instance *in,
     struct steme_why *why)
 {
 	const char *m = o->mount;
-	size_t n;
 
 	if (o->no_mount || o->mount != NULL) {
 		s->mount_given = true;
@@ -127,13 +126,7 @@ take_mount(struct site *s, const struct steme_instance *in,
 		return steme_fail(why, STEME_EINVAL, "--mount needs a folder");
 	if (make_absolute(s->mount, m, why) != STEME_OK)
 		return STEME_ETOOBIG;
-	n = strlen(s->mount);
-	if (strncmp(in->dir, s->mount, n) == 0 &&
-	    (in->dir[n] == '/' || in->dir[n] == '\0'))
-		return steme_fail(why, STEME_EINVAL, "the mount point %s would "
-		    "hide the data folder %s: choose another --mount",
-		    s->mount, in->dir);
-	return STEME_OK;
+	return steme_instance_mount(in, s->mount, why);
 }
 
 static int

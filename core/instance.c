@@ -78,6 +78,35 @@ steme_instance_init(struct steme_instance *in, const char *dir,
 	return STEME_OK;
 }
 
+/* Is path dir, or below it? */
+static bool
+is_below(const char *path, const char *dir)
+{
+	size_t n = strlen(dir);
+
+	if (n == 1)
+		return true;
+	return strncmp(path, dir, n) == 0 && (path[n] == '/' || path[n] == '\0');
+}
+
+int
+steme_instance_mount(const struct steme_instance *in, const char *mount,
+    struct steme_why *why)
+{
+	const char *const own[] = { in->wal, in->kv, in->keys, in->run, in->log };
+
+	if (is_below(in->dir, mount))
+		return steme_fail(why, STEME_EINVAL, "the mount point %s would "
+		    "hide the data folder %s: choose another --mount", mount,
+		    in->dir);
+	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
+		if (is_below(mount, own[i]))
+			return steme_fail(why, STEME_EINVAL, "the mount point %s lies "
+			    "in %s, where the daemon keeps files of its own: choose "
+			    "another --mount", mount, own[i]);
+	return STEME_OK;
+}
+
 static int
 make_dirs(const char *path, mode_t mode, struct steme_why *why)
 {

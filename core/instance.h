@@ -41,6 +41,12 @@ struct steme_instance {
  */
 int steme_instance_init(struct steme_instance *in, const char *dir,
     struct steme_why *why);
+/*
+ * May this be the mount point (absolute)?  STEME_EINVAL: it would hide D, or lies in a
+ * folder of D that the daemon works in: it would wait for itself.
+ */
+int steme_instance_mount(const struct steme_instance *in, const char *mount,
+    struct steme_why *why);
 /* Makes D (0755), wal, kv, keys (0700), run (0755), log where absent. */
 int steme_instance_make(const struct steme_instance *in, struct steme_why *why);
 

@@ -45,6 +45,7 @@ libsteme_base_a_SOURCES += %D%/claim_flat.c
 # --- base: configuration, instance folders
 
 libsteme_base_a_SOURCES += %D%/instance.c %D%/instance.h
+libsteme_base_a_SOURCES += %D%/mountinfo.c %D%/mountinfo.h
 libsteme_base_a_SOURCES += %D%/conf.c %D%/conf.h %D%/conf_toml.cc
 
 

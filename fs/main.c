@@ -524,7 +524,7 @@ prepare(struct daemon *d, const struct options *o, struct steme_why *why)
 	    d->mount_path[n - 1] == '/'; )
 		d->mount_path[--n] = '\0';
 	d->mountpoint = d->mount_path;
-	return STEME_OK;
+	return steme_instance_mount(&d->in, d->mountpoint, why);
 }
 
 static void

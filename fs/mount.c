@@ -3,6 +3,7 @@
 #include "fs/fs.h"
 #include "fs/mount.h"
 #include "core/log.h"
+#include "core/mountinfo.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -85,34 +86,6 @@ prepare_place(const char *path, struct steme_why *why)
 		return steme_fail(why, err, "cannot make the mount point %s: %s",
 		    path, steme_strerror(err));
 	return STEME_OK;
-}
-
-/*
- * The newest mount at path from /proc/self/mountinfo: its type, and the minor number
- * of its device (for FUSE: the connection).  Asking the mount itself would be asking
- * ourselves.
- */
-static bool
-find_mount(const char *path, unsigned *minor, char type[64])
-{
-	char line[4096], where[PATH_MAX], *sep;
-	unsigned major, m;
-	bool found = false;
-	FILE *f = fopen("/proc/self/mountinfo", "re");
-
-	if (f == NULL)
-		return false;
-	while (fgets(line, sizeof(line), f) != NULL) {
-		if (sscanf(line, "%*d %*d %u:%u %*s %4095s", &major, &m,
-		    where) != 3 || strcmp(where, path) != 0 ||
-		    (sep = strstr(line, " - ")) == NULL ||
-		    sscanf(sep + 3, "%63s", type) != 1)
-			continue;
-		*minor = m;
-		found = true;
-	}
-	fclose(f);
-	return found;
 }
 
 static void
@@ -214,8 +187,7 @@ fs_mount(struct steme_fs **out, const struct fs_opts *o, unsigned *connection,
 	struct steme_fs *fs = calloc(1, sizeof(*fs));
 	struct group *gr = getgrnam("stemedb");
 	struct sigaction sa = { .sa_handler = ignore_signal };
-	char type[64];
-	unsigned minor = 0;
+	struct steme_mountinfo m;
 	int err;
 
 	*out = NULL;
@@ -231,8 +203,8 @@ fs_mount(struct steme_fs **out, const struct fs_opts *o, unsigned *connection,
 	if ((err = prepare_place(o->mountpoint, why)) != STEME_OK)
 		goto out;
 	err = STEME_EBUSY;
-	if (find_mount(o->mountpoint, &minor, type) &&
-	    strncmp(type, "fuse", 4) == 0) {
+	if (steme_mountinfo_find(o->mountpoint, &m) &&
+	    strncmp(m.type, "fuse", 4) == 0) {
 		steme_fail(why, err, "%s is a FUSE mount already: unmount it "
 		    "(umount %s), or use another --mount", o->mountpoint,
 		    o->mountpoint);
@@ -250,7 +222,7 @@ fs_mount(struct steme_fs **out, const struct fs_opts *o, unsigned *connection,
 	err = STEME_EAGAIN;
 	if (pthread_create(&fs->loop, NULL, serve, fs) != 0)
 		goto out;
-	*connection = find_mount(o->mountpoint, &minor, type) ? minor : 0;
+	*connection = steme_mountinfo_find(o->mountpoint, &m) ? m.minor : 0;
 	*out = fs;
 	return STEME_OK;
 out:

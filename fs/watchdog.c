@@ -47,7 +47,8 @@ end_mount(const struct message *m)
 		(void)n;
 		close(fd);
 	}
-	if (umount2(m->mountpoint, MNT_DETACH) == 0 || geteuid() == 0)
+	/* by force: where no one mounted fusectl, that is what ends the connection */
+	if (umount2(m->mountpoint, MNT_FORCE | MNT_DETACH) == 0 || geteuid() == 0)
 		return;
 	execlp("fusermount3", "fusermount3", "-u", "-z", "-q", "--",
 	    m->mountpoint, (char *)NULL);

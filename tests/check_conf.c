@@ -217,6 +217,25 @@ START_TEST(an_instance_has_its_paths_below_its_folder)
 }
 END_TEST
 
+START_TEST(a_mount_point_neither_hides_the_folder_nor_lies_where_the_daemon_works)
+{
+	static const char *const bad[] = { "/", "/srv", "/srv/x", "/srv/x/wal",
+	    "/srv/x/kv/m", "/srv/x/keys", "/srv/x/run", "/srv/x/log/a/b" };
+	static const char *const good[] = { "/srv/x/mnt", "/srv/x/wall", "/srv/xy",
+	    "/srv/y", "/mnt" };
+	struct steme_instance in;
+	struct steme_why why = {{0}};
+
+	ck_assert_int_eq(steme_instance_init(&in, "/srv/x", &why), 0);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		ck_assert_msg(steme_instance_mount(&in, bad[i], &why) ==
+		    STEME_EINVAL, "%s", bad[i]);
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+		ck_assert_msg(steme_instance_mount(&in, good[i], &why) == STEME_OK,
+		    "%s: %s", good[i], why.text);
+}
+END_TEST
+
 START_TEST(a_recorded_process_is_known_by_its_start_time)
 {
 	struct steme_instance in;
@@ -256,6 +275,7 @@ suite(void)
 	tcase_add_test(t, a_share_is_a_plain_decimal);
 	tcase_add_test(t, a_bad_variable_of_the_environment_is_named);
 	tcase_add_test(t, an_instance_has_its_paths_below_its_folder);
+	tcase_add_test(t, a_mount_point_neither_hides_the_folder_nor_lies_where_the_daemon_works);
 	tcase_add_test(t, a_recorded_process_is_known_by_its_start_time);
 	suite_add_tcase(s, t);
 	return s;

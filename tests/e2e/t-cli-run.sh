@@ -105,6 +105,8 @@ kill "$web"
 is "up with the old port goes on" 0 rc "$STEME" up
 "$STEME" down >/dev/null
 like "a mount that would hide the data" 'would hide' "$STEME" up --mount "$T"
+like "or everything" 'would hide' "$STEME" up --mount /
+like "a mount among the daemon's own files" 'lies in .*/wal, where' "$STEME" up --mount "$D/wal/mnt"
 like "a bad configuration is named" "api.toml" \
     sh -c "echo 'x = [' >'$D/api.toml'; '$STEME' up --dir '$D' 2>&1 | tail -n 1"
 rm "$D/api.toml"

@@ -124,4 +124,13 @@ is "with all that was acknowledged" '2.0 mg' cat "$M/drug/semaglutide/@recency/m
 ok "down unmounts" down
 not_ok "and nothing is mounted" mountpoint -q "$M"
 ok "down again is fine" down
+
+ok "a mount point may have blanks" "$STEME" up --dir "$D" --mount "$T/a mount" --port "$P"
+is "and is there" '2.0 mg' cat "$T/a mount/drug/semaglutide/@recency/max_weekly_dose"
+like "another daemon does not mount over it" 'is a FUSE mount already' \
+	timeout 20 "$STEME_BUILD/stemefs" --dir "$T/second" --mount "$T/a mount"
+ln -s . "$T/link"
+like "nor by another path" 'is a FUSE mount already' \
+	timeout 20 "$STEME_BUILD/stemefs" --dir "$T/second" --mount "$T/link/a mount"
+ok "and down takes it away" down
 done_testing
