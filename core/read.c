@@ -179,6 +179,30 @@ steme_store_children(struct steme_store *s, struct steme_str parent,
 	return steme_walk_end(&w, "listing a folder");
 }
 
+int
+steme_store_newest_child(struct steme_store *s, struct steme_str parent,
+    uint64_t *first_lsn)
+{
+	uint64_t visible = steme_store_lsn(s), lsn = UINT64_MAX;
+	struct steme_gen *g = steme_gen_get(s);
+	struct steme_keybuf from, to;
+	struct steme_iter it;
+	int err;
+
+	steme_key_range_children(&from, &to, parent, 0);
+	err = g->ix->ops->iter_open(g->ix, NULL, from.b, from.n, to.b, to.n, true,
+	    &it);
+	/* what is not visible yet comes first */
+	while (err == STEME_OK && lsn > visible &&
+	    (err = g->ix->ops->iter_next(g->ix, &it)) == STEME_OK)
+		err = steme_key_parse_child(&lsn, it.key, it.klen);
+	g->ix->ops->iter_close(g->ix, &it);
+	steme_gen_put(g);
+	*first_lsn = err == STEME_OK ? lsn : 0;
+	return err == STEME_ENOTFOUND ? STEME_OK :
+	    steme_store_index_error(s, err, "looking for the newest child");
+}
+
 /* One range of names: the concepts in it that assert, after `after`. */
 static int
 visit_names(struct steme_store *s, const struct steme_keybuf *from,

@@ -204,6 +204,9 @@ typedef int steme_child_visit(void *arg, struct steme_str child, uint64_t first_
     bool has_assertions);
 int steme_store_children(struct steme_store *s, struct steme_str parent,
     uint64_t after_lsn, uint64_t max_lsn, steme_child_visit *visit, void *arg);
+/* First lsn of the newest child of parent; 0: it has none. */
+int steme_store_newest_child(struct steme_store *s, struct steme_str parent,
+    uint64_t *first_lsn);
 /* Concepts with assertions at or below prefix ("" : all), in byte order, after `after`. */
 typedef int steme_concept_visit(void *arg, struct steme_str concept);
 int steme_store_concepts(struct steme_store *s, struct steme_str prefix,

@@ -139,15 +139,6 @@ lsn_time(struct steme_fs *fs, uint64_t lsn)
 	return us;
 }
 
-static int
-keep_lsn(void *arg, struct steme_str child, uint64_t first_lsn, bool has)
-{
-	(void)child;
-	(void)has;
-	*(uint64_t *)arg = first_lsn;
-	return 0;
-}
-
 int64_t
 fs_dir_mtime(struct steme_fs *fs, const struct fs_node *n)
 {
@@ -159,9 +150,8 @@ fs_dir_mtime(struct steme_fs *fs, const struct fs_node *n)
 
 	if (n->kind == FS_ASSERT || n->kind == FS_OBJECTS || n->kind == FS_AT)
 		return fs->start_us;
-	if (n->kind == FS_CONCEPT && steme_store_children(fs->o.store, concept,
-	    0, UINT64_MAX, keep_lsn, &newest_child) == STEME_OK &&
-	    newest_child != 0)
+	if (n->kind == FS_CONCEPT && steme_store_newest_child(fs->o.store, concept,
+	    &newest_child) == STEME_OK && newest_child != 0)
 		us = lsn_time(fs, newest_child);
 	if (concept.n > 0 && fs_has_assertions(fs, concept)) {
 		steme_bounds_init(&ctx.bounds);

@@ -126,6 +126,7 @@ START_TEST(folders_and_names_come_in_their_order_and_in_pages)
 {
 	struct steme_store *s = fresh(_i);
 	char out[512] = "";
+	uint64_t newest;
 
 	must_claim(s, &ann, "b/x", "p", "1", T0);	/* lsn 2 */
 	must_claim(s, &ann, "a/y", "p", "1", T0);	/* 3 */
@@ -140,6 +141,13 @@ START_TEST(folders_and_names_come_in_their_order_and_in_pages)
 	out[0] = '\0';
 	steme_store_children(s, STEME_LIT("a"), 0, UINT64_MAX, collect_child, out);
 	ck_assert_str_eq(out, "y@3+ x@6 ");
+	ck_assert_int_eq(steme_store_newest_child(s, STEME_LIT("a"), &newest), STEME_OK);
+	ck_assert_uint_eq(newest, 6);
+	ck_assert_int_eq(steme_store_newest_child(s, STEME_LIT(""), &newest), STEME_OK);
+	ck_assert_uint_eq(newest, 5);
+	ck_assert_int_eq(steme_store_newest_child(s, STEME_LIT("a/y"), &newest),
+	    STEME_OK);
+	ck_assert_uint_eq(newest, 0);
 	out[0] = '\0';
 	steme_store_concepts(s, STEME_LIT(""), STEME_LIT(""), UINT64_MAX,
 	    collect_concept, out);
