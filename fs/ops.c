@@ -358,8 +358,9 @@ op_statfs(fuse_req_t req, fuse_ino_t ino)
 	fs_count(req, "statfs");
 	steme_store_stats(fs_of(req)->o.store, &st);
 	sv.f_bsize = sv.f_frsize = 4096;
-	sv.f_blocks = (st.wal.bytes + st.index.bytes) / 4096;
-	sv.f_files = st.counts.objects;
+	/* what the store has, and what its disk has left; inodes do not run out */
+	sv.f_bfree = sv.f_bavail = st.disk_free / 4096;
+	sv.f_blocks = (st.wal.bytes + st.index.bytes) / 4096 + sv.f_bfree;
 	sv.f_namemax = STEME_SEGMENT_MAX;
 	fuse_reply_statfs(req, &sv);
 }
