@@ -313,7 +313,7 @@ start(struct daemon *d, struct steme_why *why)
 	if ((err = steme_instance_make(&d->in, why)) != STEME_OK)
 		return err;
 	if (d->mountpoint != NULL)
-		d->watchdog = fs_watchdog_start();
+		d->watchdog = fs_watchdog_start(FS_HANG_MS);
 	snprintf(path, sizeof(path), "%s/storage.log", logs != NULL &&
 	    strlen(logs) < PATH_MAX && logs[0] == '/' ? logs : d->in.log);
 	if ((err = steme_log_storage_open(path)) != STEME_OK)
@@ -349,11 +349,12 @@ finish(struct daemon *d)
 	fs_stop_serving(fs);
 	set_fs(d, NULL);
 	fs_unmount(fs);
+	/* the last checkpoint may take long, and the connection's number is another's by then */
+	fs_watchdog_stop(d->watchdog);
 	steme_views_free(d->views);
 	steme_store_close(d->store);
 	steme_keyring_close(d->keyring);
 	steme_metrics_free(d->metrics);
-	fs_watchdog_stop(d->watchdog);
 }
 
 /* ---- running ---- */

@@ -17,8 +17,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define HANG_MS	60000
-
 struct fs_watchdog {
 	int fd;			/* our end of the pipe */
 	pid_t pid;
@@ -54,15 +52,17 @@ end_mount(const struct message *m)
 	    m->mountpoint, (char *)NULL);
 }
 
+/* Until there is a mount nobody can hang on it: a start may read its log for minutes. */
 static void
-watch(int fd)
+watch(int fd, int hang_ms)
 {
 	struct message m, mounted = { 0 };
 	struct pollfd p = { .fd = fd, .events = POLLIN };
 	int rc;
 
 	for (;;) {
-		if ((rc = poll(&p, 1, HANG_MS)) < 0 && errno == EINTR)
+		rc = poll(&p, 1, mounted.what == 'm' ? hang_ms : -1);
+		if (rc < 0 && errno == EINTR)
 			continue;
 		if (rc <= 0 || read(fd, &m, sizeof(m)) != (ssize_t)sizeof(m)) {
 			end_mount(&mounted);
@@ -76,7 +76,7 @@ watch(int fd)
 }
 
 static void
-child(int fd)
+child(int fd, int hang_ms)
 {
 	/* signals meant for the daemon's group are not for us: we outlive it */
 	setsid();
@@ -100,12 +100,12 @@ child(int fd)
 	}
 	if (chdir("/") != 0)
 		_exit(1);
-	watch(fd);
+	watch(fd, hang_ms);
 	_exit(0);
 }
 
 struct fs_watchdog *
-fs_watchdog_start(void)
+fs_watchdog_start(int hang_ms)
 {
 	struct fs_watchdog *w = calloc(1, sizeof(*w));
 	int fds[2];
@@ -117,7 +117,7 @@ fs_watchdog_start(void)
 	}
 	if ((w->pid = fork()) == 0) {
 		close(fds[1]);
-		child(fds[0]);
+		child(fds[0], hang_ms);
 	}
 	close(fds[0]);
 	w->fd = fds[1];

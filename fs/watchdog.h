@@ -11,14 +11,19 @@
 
 struct fs_watchdog;
 
-/* Forks.  Call before threads and LevelDB exist.  NULL on failure (logged). */
-struct fs_watchdog *fs_watchdog_start(void);
+#define FS_HANG_MS	60000
+
+/*
+ * Forks.  Call before threads and LevelDB exist.  Once there is a mount, hang_ms without a
+ * beat count as a hang.  NULL on failure (logged).
+ */
+struct fs_watchdog *fs_watchdog_start(int hang_ms);
 /* The mount is up: which connection (/sys/fs/fuse/connections/N) and where. */
 void fs_watchdog_mounted(struct fs_watchdog *w, unsigned connection,
     const char *mountpoint);
-/* Once a second at most; 60 s without one count as a hang. */
+/* Once a second at most. */
 void fs_watchdog_beat(struct fs_watchdog *w);
-/* A clean end: the watchdog goes without touching the mount.  NULL is allowed. */
+/* A clean end, nothing is mounted any more: the watchdog goes.  NULL is allowed. */
 void fs_watchdog_stop(struct fs_watchdog *w);
 
 #endif

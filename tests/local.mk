@@ -154,6 +154,8 @@ UNIT_TESTS += check_node check_memory
 THREAD_CHECKS += check_node
 check_node_SOURCES = %D%/check_node.c fs/node.c fs/node_stale.c fs/node.h
 check_memory_SOURCES = %D%/check_memory.c fs/memory.c fs/memory.h
+UNIT_TESTS += check_watchdog
+check_watchdog_SOURCES = %D%/check_watchdog.c fs/watchdog.c fs/watchdog.h
 SCRIPT_TESTS += %D%/e2e/t-mount-tree.sh %D%/e2e/t-mount-tools.sh
 SCRIPT_TESTS += %D%/e2e/t-mount-users.sh %D%/e2e/t-faults.sh
 
