@@ -195,6 +195,23 @@ hot(struct api_request *r)
 	return hit;
 }
 
+/* A history is of one concept, and no lens chooses in it. */
+static int
+check_history(struct params *p)
+{
+	static const char *const none[] = { "prefix", "lens", "include", "decay" };
+
+	for (size_t i = 0; i < STEME_NELEM(names); i++)
+		for (size_t k = 0; k < STEME_NELEM(none); k++)
+			if ((p->seen & 1u << i) != 0 &&
+			    strcmp(names[i], none[k]) == 0)
+				return steme_fail(&p->why, STEME_EINVAL, "history has "
+				    "no parameter %s: there are concept_path, "
+				    "predicate, as_of, known_at, since, lifecycle, "
+				    "epoch, limit, cursor", none[k]);
+	return STEME_OK;
+}
+
 /* lens: what the route stands for, or -1 where the caller chooses. */
 static void
 ask_query(struct api_request *r, enum steme_msg type, int lens)
@@ -211,6 +228,8 @@ ask_query(struct api_request *r, enum steme_msg type, int lens)
 		body_params(&p);
 	else
 		MHD_get_connection_values_n(r->c, MHD_GET_ARGUMENT_KIND, on_arg, &p);
+	if (p.err == STEME_OK && type == STEME_MSG_HISTORY)
+		p.err = check_history(&p);
 	if (p.err == STEME_OK && q.concept.p == NULL && q.prefix.p == NULL &&
 	    (post || type == STEME_MSG_HISTORY))
 		p.err = steme_fail(&p.why, STEME_EINVAL, "concept_path%s is needed",
