@@ -50,6 +50,9 @@ set_state(struct steme_store *s, enum steme_write_state st, const char *reason)
 		snprintf(s->reason, sizeof(s->reason), "%s", reason);
 	}
 	pthread_mutex_unlock(&s->mu);
+	/* whose disk it is matters not: room for the log, gzip, and what must be merged */
+	if ((st == STEME_WRITES_FULL) != was_full)
+		steme_wal_reserve(s->wal, was_full);
 	if (st == STEME_WRITES_OK && was_full)
 		steme_log(STEME_INFO | STEME_LOG_STORAGE,
 		    "storage: there is room again; writes go on");
@@ -80,10 +83,8 @@ catch_up(struct steme_store *s, struct steme_why *why)
 		now_full(s, why);
 		return err;
 	}
-	if (err == STEME_OK) {
-		set_state(s, STEME_WRITES_OK, "");
+	if (err == STEME_OK)
 		return err;
-	}
 	steme_fail(why, err, "the index could not be written (%s); the log has all, "
 	    "a restart replays it", steme_strerror(err));
 	steme_trouble(s, err, KV_FAILED, why->text);
@@ -97,6 +98,7 @@ may_commit(struct steme_store *s, struct steme_why *why)
 {
 	enum steme_write_state st;
 	char reason[256];
+	int err;
 
 	pthread_mutex_lock(&s->mu);
 	st = s->writes;
@@ -113,8 +115,8 @@ may_commit(struct steme_store *s, struct steme_why *why)
 	/* alone from here on: nothing is on its way into the index */
 	steme_index_drain(s);
 	s->group->retry = true;
-	if (s->behind)
-		return catch_up(s, why);
+	if (s->behind && (err = catch_up(s, why)) != STEME_OK)
+		return err;
 	if (!steme_store_space_low(s, why))
 		return STEME_OK;
 	now_full(s, why);
@@ -206,9 +208,9 @@ not_indexed(struct steme_store *s, int err, struct steme_why *why)
 	if (err == STEME_ENOSPC) {
 		steme_fail(why, err, "the disk that holds the index is full; what was "
 		    "written is in the log and appears by itself when there is room");
-		steme_trouble(s, err, KV_FAILED, why->text);
 		s->behind = true;
 		now_full(s, why);
+		steme_trouble(s, err, KV_FAILED, why->text);
 		return;
 	}
 	/* the group behind, in the log perhaps, must not pass by this one */
@@ -229,6 +231,9 @@ steme_commit_retry(struct steme_store *s)
 	pthread_mutex_lock(&s->mu);
 	st = s->writes;
 	pthread_mutex_unlock(&s->mu);
+	/* others fill the disk, too */
+	if (st == STEME_WRITES_OK && steme_store_space_low(s, &why))
+		now_full(s, &why);
 	if (st != STEME_WRITES_FULL || may_commit(s, &why) != STEME_OK)
 		return;
 	/* the log's own tick has found out whether it has room */

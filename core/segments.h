@@ -18,6 +18,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Room beside the log that is given back when the disk is full. */
+#define STEME_RESERVE_BYTES	(8 << 20)
+
 struct steme_segments;
 
 struct steme_segment_info {
@@ -93,7 +96,10 @@ struct steme_segments_ops {
 	/* Keeps a segment under a name that is no segment's; no-op if it is gone. */
 	int (*set_aside)(struct steme_segments *s, uint64_t number,
 	    struct steme_why *why);
-	/* Gives space back (the reserve file) or takes it again if there is room. */
+	/*
+	 * Gives space back (STEME_RESERVE_BYTES) or takes it again if there is room.
+	 * Any thread.
+	 */
 	void (*reserve)(struct steme_segments *s, bool hold);
 	void (*close)(struct steme_segments *s);
 };

@@ -13,6 +13,7 @@
 
 #include <limits.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <sys/types.h>
 
 #define STEME_SEGFILE_MODE	0640
@@ -34,7 +35,7 @@ struct steme_seglocal {
 	struct steme_segfile lock;	/* number: the fencing token */
 	uint64_t room;			/* of the open segment */
 	uint64_t cut_at;		/* its length if its room was given back, or 0 */
-	bool reserved;			/* the reserve file is there */
+	atomic_bool reserved;		/* the reserve file is there */
 	pthread_mutex_t gz_mu;
 	struct steme_gzread *gz;	/* (gz_mu) NULL or that of gz_number */
 	uint64_t gz_number;		/* (gz_mu) */

@@ -12,7 +12,6 @@
 #include <fcntl.h>
 #include <inttypes.h>
 
-#define RESERVE_BYTES	(8 << 20)
 
 /* Puts a new open file in place; the one that was open waits to be cut. */
 static int
@@ -294,14 +293,14 @@ steme_seglocal_reserve(struct steme_segments *s, bool hold)
 	if (l->reserved)
 		return;
 	if (ops->stat(l->io, path, &st) == STEME_OK &&
-	    st.st_size >= RESERVE_BYTES) {
+	    st.st_size >= STEME_RESERVE_BYTES) {
 		l->reserved = true;
 		return;
 	}
 	fd = ops->open(l->io, path, O_RDWR | O_CREAT, STEME_SEGFILE_MODE);
 	if (fd < 0)
 		return;
-	err = ops->allocate(l->io, fd, RESERVE_BYTES);
+	err = ops->allocate(l->io, fd, STEME_RESERVE_BYTES);
 	(void)ops->close(l->io, fd);
 	if (err != STEME_OK)
 		(void)ops->unlink(l->io, path);

@@ -440,6 +440,7 @@ steme_store_space_low(struct steme_store *s, struct steme_why *why)
 {
 	uint64_t need, room, size;
 	struct statvfs v;
+	bool full;
 
 	if (s->kv_dir == NULL || statvfs(s->kv_dir, &v) != 0)
 		return false;
@@ -448,6 +449,12 @@ steme_store_space_low(struct steme_store *s, struct steme_why *why)
 	/* a write buffer on its way out, one in the log, and what they are merged into */
 	need = 3 * (s->write_buffer != 0 ? s->write_buffer : 32u << 20);
 	need = STEME_MIN(need, size / 16);
+	/* the reserve was given back: to go on there must be room for it, too */
+	pthread_mutex_lock(&s->mu);
+	full = s->writes == STEME_WRITES_FULL;
+	pthread_mutex_unlock(&s->mu);
+	if (full)
+		need += STEME_RESERVE_BYTES;
 	if (room >= need)
 		return false;
 	steme_fail(why, STEME_ENOSPC, "only %" PRIu64 " MiB are free on the disk of "

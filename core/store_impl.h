@@ -241,7 +241,7 @@ void steme_group_free(struct steme_group *g);
 void *steme_committer(void *store);
 /* Refuses writes that wait longer than lock_timeout_ms. */
 void *steme_queue_watcher(void *store);
-/* As the leader: if writes are refused for want of room, is there some again? */
+/* As the leader: is there too little room, or if writes are refused for that, enough again? */
 void steme_commit_retry(struct steme_store *s);
 /* Commits the first record of a fresh log. */
 int steme_commit_genesis(struct steme_store *s, struct steme_why *why);

@@ -405,11 +405,19 @@ steme_wal_tick(struct steme_wal *w, struct steme_why *why)
 		if (w->open && w->offset > STEME_WAL_HEADER &&
 		    steme_wall_us(w->clock) - (int64_t)w->h.created_us > AGE_US)
 			err = rotate(w, 0, &own);
-		if (err == STEME_OK)
+		if (err == STEME_OK && !atomic_load(&w->lean))
 			w->segs->ops->reserve(w->segs, true);
 	}
 	err = judge(w, err, &own);
 	return err == STEME_OK ? err : steme_fail(why, err, "%s", own.text);
+}
+
+void
+steme_wal_reserve(struct steme_wal *w, bool hold)
+{
+	atomic_store(&w->lean, !hold);
+	if (!hold)
+		w->segs->ops->reserve(w->segs, false);
 }
 
 /* ---- closing ---- */

@@ -108,6 +108,11 @@ int steme_wal_rotate(struct steme_wal *w, struct steme_why *why);
  * repairs that; rotates a segment older than 7 days; refills the reserve file.
  */
 int steme_wal_tick(struct steme_wal *w, struct steme_why *why);
+/*
+ * hold false: the reserve file is given back now, for others who need the room, and not
+ * refilled until hold is true.  Any thread.
+ */
+void steme_wal_reserve(struct steme_wal *w, bool hold);
 
 struct steme_wal_stats {
 	uint64_t segments, bytes;	/* present now, .wal and .wal.gz */

@@ -7,6 +7,7 @@
 #include "core/wal_read.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #define STEME_WAL_SEGMENT_BYTES	((uint64_t)64 << 20)	/* unless told otherwise */
 
@@ -20,6 +21,7 @@ struct steme_wal {
 	bool open;			/* it can be appended to */
 	bool clean;			/* a clean mark lies at offset */
 	bool stale;			/* it lost its name and must be copied first */
+	atomic_bool lean;		/* the reserve is not to be taken again */
 	uint64_t room;			/* it ends there at the latest */
 	uint64_t offset;		/* of the next group */
 	uint32_t chain;

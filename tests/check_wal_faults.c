@@ -295,6 +295,24 @@ START_TEST(a_full_disk_refuses_commits_until_there_is_room)
 }
 END_TEST
 
+START_TEST(a_reserve_that_others_need_stays_away_until_it_may_come_back)
+{
+	struct wt t;
+
+	wt_init(&t);
+	wt_must_open(&t);
+	ck_assert(faultio_exists(t.f, WT_DIR "/reserve"));
+	steme_wal_reserve(t.w, false);
+	ck_assert(!faultio_exists(t.f, WT_DIR "/reserve"));
+	ck_assert_int_eq(steme_wal_tick(t.w, NULL), STEME_OK);
+	ck_assert(!faultio_exists(t.f, WT_DIR "/reserve"));
+	steme_wal_reserve(t.w, true);
+	ck_assert_int_eq(steme_wal_tick(t.w, NULL), STEME_OK);
+	ck_assert(faultio_exists(t.f, WT_DIR "/reserve"));
+	wt_fini(&t);
+}
+END_TEST
+
 START_TEST(a_short_write_is_cut_back_and_nothing_of_it_remains)
 {
 	struct wt t;
@@ -390,6 +408,7 @@ suite(void)
 	tcase_add_test(tc,
 	    what_a_failed_sync_left_in_the_cache_is_written_anew_before_it_is_served);
 	tcase_add_test(tc, a_full_disk_refuses_commits_until_there_is_room);
+	tcase_add_test(tc, a_reserve_that_others_need_stays_away_until_it_may_come_back);
 	tcase_add_test(tc, a_short_write_is_cut_back_and_nothing_of_it_remains);
 	tcase_add_test(tc,
 	    a_named_segment_whose_folder_cannot_be_synced_ends_all_commits);

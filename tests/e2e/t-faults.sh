@@ -44,6 +44,22 @@ done
 is "writes go on by themselves when there is room" yes echo "$resumed"
 is "and are read" after cat "$M/a/b/@recency/p"
 echo "     ($written claims of 4,000 bytes were taken before it was full)"
+
+# --- others fill the disk, and nobody writes: it is noticed, and the reserve is for the cure
+soon () { for _ in $(seq 100); do "$@" && return; sleep 0.1; done; return 1; }
+state () { [ "$("$STEME" status --dir "$D" --json | jq -r .daemon.writes.state)" = "$1" ]; }
+held () { [ -e "$D/wal/reserve" ]; }
+gone () { ! held; }
+ok "there is a reserve" soon held
+dd if=/dev/zero of="$D/filler" bs=1M status=none 2>/dev/null
+ok "a disk that others filled is noticed without a write" soon state full
+ok "the reserve is given back" soon gone
+ok "so that gzip has room" gzip -k "$(ls "$D"/wal/segment.*.wal | head -n 1)"
+curl -s -o /dev/null "http://127.0.0.1:$P/v1/admin/storage/compact" -d '{"force": true}'
+ok "so has compaction" soon grep -q 'compaction complete' "$D/log/storage.log"
+rm "$D/filler" "$D"/wal/*.gz
+ok "and when there is room writes go on" soon state ok
+ok "and the reserve is taken again" soon held
 ok "the sample loads into several segments" "$STEME" import --dir "$D" "$TOP/etc/sample/countries.ndjson"
 ok "nothing acknowledged is lost: verify" "$STEME" verify --dir "$D"
 
