@@ -10,6 +10,8 @@
 #include "core/log.h"
 #include "core/wire.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -271,13 +273,38 @@ run(struct cli *c, int argc, char **argv)
 	return c->cmd->run(c, argc - at, argv + at);
 }
 
+/*
+ * A standard descriptor that is closed would be given to the next file or socket, and what
+ * is printed, or read as input, with it.  Something on which that fails stands in.
+ */
+static void
+hold_descriptors(void)
+{
+	for (int fd = 0; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
+			(void)open("/dev/null", fd == STDIN_FILENO ? O_WRONLY :
+			    O_RDONLY);
+}
+
+/* --json may stand behind the word that is complained of. */
+static bool
+wants_json(char **argv)
+{
+	for (; *argv != NULL && strcmp(*argv, "--") != 0; argv++)
+		if (strcmp(*argv, "--json") == 0)
+			return true;
+	return false;
+}
+
 int
 main(int argc, char **argv)
 {
 	struct cli c;
 	int status;
 
+	hold_descriptors();
 	memset(&c, 0, sizeof(c));
+	c.json = wants_json(argv);
 	/* widths of characters; the output is UTF-8 whatever the locale says */
 	setlocale(LC_CTYPE, "C.UTF-8");
 	look_at_terminal(&c);
@@ -285,7 +312,9 @@ main(int argc, char **argv)
 	steme_log_set_level(STEME_ERROR);
 	status = run(&c, argc, argv);
 	cli_disconnect(&c);
-	if ((fflush(stdout) != 0 || ferror(stdout)) && status == EX_OK)
+	/* an answer that did not get out is none, also one that says no */
+	if ((fflush(stdout) != 0 || ferror(stdout)) &&
+	    (status == EX_OK || status == CLI_NO))
 		status = cli_failf(&c, STEME_EIO, "cannot write to stdout");
 	return status;
 }

@@ -335,7 +335,9 @@ main(int argc, char **argv)
 	if ((err = find_paths(&o)) != STEME_OK || (err = check_wal(&o)) != STEME_OK)
 		return fail(&o, err);
 	status = work(&o);
-	if (fflush(stdout) != 0 && status == EX_OK)
-		status = EX_IOERR;
+	if ((fflush(stdout) != 0 || ferror(stdout)) && status <= 1) {
+		steme_fail(&o.why, STEME_EIO, "cannot write to stdout");
+		status = fail(&o, STEME_EIO);
+	}
 	return status;
 }

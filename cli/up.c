@@ -297,14 +297,15 @@ start_sidecar(struct start *s)
 	return proc_start(&s->pid, argv, s->log, &s->log_from, &s->c->why);
 }
 
-/* Of a sidecar to be started: are its ports free? */
+/* Of a sidecar to be started: are its ports free, but those of ours (NULL: none)? */
 static int
-check_ports(struct cli *c, const struct site *s)
+check_ports(struct cli *c, const struct site *s, const struct site *ours)
 {
 	const uint64_t port[2] = { s->port, s->cluster_port };
 
 	for (int i = 0; i < 2; i++)
-		if (port[i] != 0 && http_get_status(s->host, (uint16_t)port[i],
+		if (port[i] != 0 && (ours == NULL || (port[i] != ours->port &&
+		    port[i] != ours->cluster_port)) && http_get_status(s->host, (uint16_t)port[i],
 		    s->tls, "/healthz", HTTP_WAIT_MS) != STEME_ECONN)
 			return steme_fail(&c->why, STEME_EBUSY, "port %u of %s is in "
 			    "use by another program: choose another %s (ss -ltnp "
@@ -333,7 +334,7 @@ check_wish(struct cli *c, const struct site *now, const struct site *want)
 		    (unsigned)now->port, now->port == want->port ?
 		    " with another --cluster-port" : "", c->in.dir,
 		    (unsigned)want->port);
-	return sidecar ? STEME_OK : check_ports(c, want);
+	return sidecar ? STEME_OK : check_ports(c, want, NULL);
 }
 
 static int
@@ -412,16 +413,24 @@ is_well(struct cli *c, const struct site *now, const struct site *want)
 	    wait_http(&api) == STEME_OK;
 }
 
+/* What is wanted, and what is recorded. */
 static int
-bring_up(struct cli *c, const struct up_args *a, bool *started, struct site *s)
+find_sites(struct cli *c, const struct up_args *a, struct site *want, struct site *now)
 {
 	static const struct site_options nothing = { NULL, false, UINT64_MAX,
 	    UINT64_MAX };
+	int err = site_find(want, &c->in, &a->o, &c->why);
+
+	return err != STEME_OK ? err : site_find(now, &c->in, &nothing, &c->why);
+}
+
+static int
+bring_up(struct cli *c, const struct up_args *a, bool *started, struct site *s)
+{
 	struct site now;
 	int fd = -1, err;
 
-	if ((err = site_find(s, &c->in, &a->o, &c->why)) != STEME_OK ||
-	    (err = site_find(&now, &c->in, &nothing, &c->why)) != STEME_OK)
+	if ((err = find_sites(c, a, s, &now)) != STEME_OK)
 		return err;
 	if (is_well(c, &now, s))
 		return STEME_OK;
@@ -429,7 +438,9 @@ bring_up(struct cli *c, const struct up_args *a, bool *started, struct site *s)
 	if ((err = steme_instance_make(&c->in, &c->why)) != STEME_OK ||
 	    (err = take_lock(c, &fd, a->wait_s)) != STEME_OK)
 		goto out;
-	if ((err = check_wish(c, &now, s)) != STEME_OK ||
+	/* once more: whoever had the lock may have started something else */
+	if ((err = find_sites(c, a, s, &now)) != STEME_OK ||
+	    (err = check_wish(c, &now, s)) != STEME_OK ||
 	    (err = site_save(s, &c->in, &c->why)) != STEME_OK ||
 	    (err = bring(try_daemon, c, s, a->wait_s, started)) != STEME_OK)
 		goto out;
@@ -449,6 +460,24 @@ up_run(struct cli *c, const struct up_args *a, bool *started, struct site *s)
 	if (a->o.no_mount && a->o.mount != NULL)
 		return cli_usage(c, "--mount and --no-mount exclude each other");
 	err = bring_up(c, a, started, s);
+	return err == STEME_OK ? EX_OK : cli_fail(c, err);
+}
+
+/* Before anything is ended: what could not be started afterwards is refused. */
+static int
+check_restart(struct cli *c, const struct up_args *a)
+{
+	struct site now, want;
+	int err;
+
+	if (a->o.no_mount && a->o.mount != NULL)
+		return cli_usage(c, "--mount and --no-mount exclude each other");
+	if ((err = find_sites(c, a, &want, &now)) != STEME_OK)
+		return cli_fail(c, err);
+	if (want.mount[0] != '\0' && strcmp(want.mount, now.mount) != 0 &&
+	    (err = up_clear_mount(c, &want)) != STEME_OK)
+		return cli_fail(c, err);
+	err = check_ports(c, &want, alive(&c->in, SIDECAR) ? &now : NULL);
 	return err == STEME_OK ? EX_OK : cli_fail(c, err);
 }
 
@@ -508,6 +537,7 @@ cmd_restart(struct cli *c, int argc, char **argv)
 
 	up_options(&a, opts);
 	if ((status = cli_parse(c, argc, argv, opts, 0, 0)) >= 0 ||
+	    (status = check_restart(c, &a)) != EX_OK ||
 	    (status = down_run(c, NULL, &was)) != EX_OK ||
 	    (status = up_run(c, &a, &started, &s)) != EX_OK)
 		return status;

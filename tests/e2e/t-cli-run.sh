@@ -87,6 +87,40 @@ is "one daemon was started" "$((ready + 1))" grep -c 'is ready' "$D/log/stemefs.
 "$STEME" restart >"$T/restart.out" 2>&1
 is "restart keeps mount and port" "running: data $D, mounted at $M, http://127.0.0.1:$P" \
     cat "$T/restart.out"
+# what could not be started is refused before anything is ended
+fs=$(pid_of stemefs)
+is "restart refuses a port that is none" 65 rc "$STEME" restart --port 70000
+is "a mount that is a file" 65 rc "$STEME" restart --mount "$T/restart.out"
+is "both --mount and --no-mount" 64 rc "$STEME" restart --mount "$M" --no-mount
+python3 -m http.server --bind 127.0.0.1 "$((P + 1))" >/dev/null 2>&1 &
+web=$!
+for _ in $(seq 50); do curl -s "http://127.0.0.1:$((P + 1))" >/dev/null && break; sleep 0.1; done
+is "a port of somebody else" 75 rc "$STEME" restart --port "$((P + 1))"
+kill "$web"
+echo 'x = [' >"$D/api.toml"
+is "and a configuration that cannot be read" 65 rc "$STEME" restart
+rm "$D/api.toml"
+ok "the same daemon runs after all that" alive "$fs"
+ok "and answers" "$STEME" status
+
+# two that start at once, with different wishes: the second sees what the first did
+export STEME_DIR="$T/two"
+mkdir -p "$STEME_DIR/run"
+P3=$(STEME_TEST_PORT=$((P2 + 1)) free_port)
+exec 9>"$STEME_DIR/run/up.lock"
+flock 9
+for p in "$P2" "$P3"; do
+	( exec 9>&-; "$STEME" up --no-mount --port "$p" --wait 5 >"$T/two.$p" 2>&1; echo $? >>"$T/two.$p" ) &
+done
+sleep 1			# both have looked, and wait for the lock
+exec 9>&-
+until [ "$(cat "$T/two.$P2" "$T/two.$P3" | grep -cx '[0-9]*')" = 2 ]; do sleep 0.1; done
+is "one starts, the other is told" "0 75" sh -c "tail -qn 1 '$T/two.$P2' '$T/two.$P3' | sort -n | xargs"
+like "where it runs" 'it runs on port' cat "$T/two.$P2" "$T/two.$P3"
+ok "which is what is recorded" "$STEME" up
+"$STEME" down >/dev/null
+export STEME_DIR="$D"
+
 ok "status prints valid JSON" sh -c "'$STEME' status --json | jq -e '.daemon.lsn >= 1 and .mount.state == \"mounted\"'"
 ok "doctor prints valid JSON" sh -c "'$STEME' doctor --json | jq -e '.bad == 0'"
 is "doctor: 0 when all is well" 0 rc "$STEME" doctor
@@ -125,6 +159,12 @@ like "so is an option" "did you mean --lens" "$STEME" query a --lense x
 is "a mistyped option is 64" 64 rc "$STEME" query a --lense x
 like "--version has the formats" 'object format 1' "$STEME" --version
 is "no command is 64" 64 rc "$STEME"
+for words in "bogus --json" "query --bogus --json" "query --json --bogus"; do
+	# shellcheck disable=SC2086
+	is "the complaint of $words is JSON" 64 sh -c "'$STEME' $words 2>&1 | jq .exit"
+done
+is "behind -- it is no option" 64 rc "$STEME" query a b -- --json
+is "--json after --version" 1 sh -c "'$STEME' --version --json | jq .object_format"
 for cmd in $("$STEME" help --names); do
 	like "$cmd --help has an example" '^example: steme ' "$STEME" "$cmd" --help
 done
