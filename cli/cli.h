@@ -98,6 +98,9 @@ int cli_fail(struct cli *c, int err);
 /* The same with a sentence of its own. */
 int cli_failf(struct cli *c, int err, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+/* A file or key that was named, or is needed, is missing.  Returns EX_NOINPUT. */
+int cli_missing(struct cli *c, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
 /* A line on stderr that is no failure. */
 void cli_note(const struct cli *c, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
@@ -113,6 +116,8 @@ void cli_disconnect(struct cli *c);
 /* Prints a body that is JSON, as it is.  Returns 0, or EX_IOERR. */
 int cli_print(struct cli *c, const struct steme_buf *b);
 
+/* A concept as typed, without the slash that a shell's completion ends it with. */
+struct steme_str cli_path(const char *text);
 /* Concept path or scheme form from the command line, as a path; false after a
  * complaint (*status is the exit status). */
 bool cli_concept(struct cli *c, const char *text, char out[STEME_CONCEPT_MAX + 1],

@@ -64,6 +64,18 @@ cli_fail(struct cli *c, int err)
 }
 
 int
+cli_missing(struct cli *c, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(c->why.text, sizeof(c->why.text), fmt, ap);
+	va_end(ap);
+	out_error(c->json, steme_errname(STEME_ENOTFOUND), EX_NOINPUT, c->why.text);
+	return EX_NOINPUT;
+}
+
+int
 cli_failf(struct cli *c, int err, const char *fmt, ...)
 {
 	va_list ap;
@@ -140,17 +152,24 @@ cli_print(struct cli *c, const struct steme_buf *b)
 	return EX_OK;
 }
 
+struct steme_str
+cli_path(const char *text)
+{
+	struct steme_str s = steme_str_from(text);
+
+	while (s.n > 1 && s.p[s.n - 1] == '/')
+		s.n--;
+	return s;
+}
+
 bool
 cli_concept(struct cli *c, const char *text, char out[STEME_CONCEPT_MAX + 1],
     int *status)
 {
-	struct steme_str s = steme_str_from(text);
+	struct steme_str s = cli_path(text);
 	enum steme_class class_;
 	int err;
 
-	/* a folder's name completed by a shell ends in a slash */
-	while (s.n > 1 && s.p[s.n - 1] == '/')
-		s.n--;
 	err = steme_concept_from_scheme(s, out, &class_, &c->why);
 	if (err != STEME_OK) {
 		struct steme_why why = c->why;

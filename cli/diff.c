@@ -40,8 +40,8 @@ head_of(char out[80], struct steme_str side)
 	char lens[20], at[40];
 
 	jv_copy(lens, sizeof(lens), jv_get(side, "lens"));
-	jv_copy(at, sizeof(at), jv_get(side, "as_of"));
-	snprintf(out, 80, "%s%s%.20s", lens, at[0] == '\0' ? "" : " ", at);
+	time_text(at, jv_get(side, "as_of"));
+	snprintf(out, 80, "%s%s%s", lens, at[0] == '\0' ? "" : " ", at);
 }
 
 static void

@@ -126,10 +126,9 @@ agents_self(struct agents *m)
 	if ((m->status = signer_find(m->c, m->key, m->as, &s)) != EX_OK)
 		return NULL;
 	if (s.remote) {
-		cli_failf(m->c, STEME_ENOTFOUND, "there are lines without an agent, and "
+		m->status = cli_missing(m->c, "there are lines without an agent, and "
 		    "no key to sign them: make one with steme keygen, or name an "
 		    "agent of this machine with --agent NAME, or a key with --key F");
-		m->status = EX_NOINPUT;
 		return NULL;
 	}
 	if ((m->self = calloc(1, sizeof(*m->self))) == NULL) {

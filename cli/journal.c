@@ -220,10 +220,9 @@ journalctl_words(const struct words *w, const char *program, const char **out)
 static int
 no_journalctl(struct cli *c, const char *program)
 {
-	cli_failf(c, STEME_ENOTFOUND, "cannot run %s: %s.  Lines of this store alone: "
-	    "steme journal -u " JOURNAL_UNIT "; the kernel's: dmesg",
+	return cli_missing(c, "cannot run %s: %s.  Lines of this store alone: steme "
+	    "journal -u " JOURNAL_UNIT "; the kernel's: dmesg",
 	    program[0] == '\0' ? "journalctl" : program, strerror(errno));
-	return EX_NOINPUT;
 }
 
 /* Lifts the whole lines of b, and keeps the rest. */
@@ -470,6 +469,7 @@ static int
 run(struct cli *c, struct words *w, const struct about *a)
 {
 	const char *forced = getenv("STEME_JOURNALCTL");
+	struct steme_why why = { "" };
 	struct journal_query q;
 	bool journal;
 	int status, err;
@@ -485,11 +485,11 @@ run(struct cli *c, struct words *w, const struct about *a)
 		return run_journalctl(c, w, a->ours && (a->json || c->json));
 	if ((status = parse(c, w, &q)) >= 0)
 		return status;
-	err = journal_files(&c->in, &q, &c->why);
-	if (err != STEME_OK)
-		cli_fail(c, err);
-	return err == STEME_OK ? EX_OK : err == STEME_ENOTFOUND ? EX_NOINPUT :
-	    cli_status(err);
+	err = journal_files(&c->in, &q, &why);
+	if (err == STEME_ENOTFOUND)
+		return cli_missing(c, "%s", why.text);
+	c->why = why;
+	return err == STEME_OK ? EX_OK : cli_fail(c, err);
 }
 
 int

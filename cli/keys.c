@@ -195,7 +195,7 @@ cmd_keys(struct cli *c, int argc, char **argv)
 	struct steme_profile p;
 	struct rows r = { .n = 0 };
 	struct steme_key k;
-	int status;
+	int status, own = STEME_ENOTFOUND;
 
 	if ((status = cli_parse(c, argc, argv, NULL, 0, 0)) >= 0)
 		return status;
@@ -204,10 +204,11 @@ cmd_keys(struct cli *c, int argc, char **argv)
 	out_table_init(&r.t, heads, 5);
 	steme_profile_default(&p);
 	if (signer_default_path(path) &&
-	    steme_key_load(&k, path, NULL) == STEME_OK) {
+	    (own = steme_key_load(&k, path, &c->why)) == STEME_OK) {
 		add_row(c, &r, "(yours)", &k.agent, &p);
 		steme_key_wipe(&k);
 	}
+	own = own == STEME_OK || own == STEME_ENOTFOUND ? EX_OK : cli_fail(c, own);
 	if (access(c->in.keys, R_OK | X_OK) == 0)
 		status = list_ring(c, &r);
 	else if (errno == ENOENT)
@@ -216,6 +217,8 @@ cmd_keys(struct cli *c, int argc, char **argv)
 		status = cli_failf(c, STEME_EPERM, "the keys in %s cannot be read: "
 		    "%s (only the daemon's user and root may)", c->in.keys,
 		    strerror(errno));
+	if (status == EX_OK)
+		status = own;
 	if (r.n == 0 && status == EX_OK) {
 		cli_note(c, "no keys yet: steme keygen makes yours, steme up the "
 		    "operator's");

@@ -45,21 +45,27 @@ ask_options(struct ask *a, struct cli_opt opts[ASK_OPTS])
 }
 
 static bool
-set(struct cli *c, struct steme_query *q, const char *name, const char *value,
+set_str(struct cli *c, struct steme_query *q, const char *name, struct steme_str value,
     int *status)
 {
 	struct steme_why why;
 	int err;
 
-	if (value == NULL)
+	if (value.p == NULL)
 		return true;
-	err = steme_query_set(q, steme_str_from(name), steme_str_from(value),
-	    &c->why);
+	err = steme_query_set(q, steme_str_from(name), value, &c->why);
 	if (err == STEME_OK)
 		return true;
 	why = c->why;
 	*status = cli_usage(c, "%s", why.text);
 	return false;
+}
+
+static bool
+set(struct cli *c, struct steme_query *q, const char *name, const char *value,
+    int *status)
+{
+	return set_str(c, q, name, steme_str_from(value), status);
 }
 
 bool
@@ -75,7 +81,7 @@ ask_fill(struct cli *c, const struct ask *a, struct steme_query *q, int *status)
 	    set(c, q, "decay", a->decay ? "on" : NULL, status) &&
 	    set(c, q, "limit", a->limit, status) &&
 	    set(c, q, "cursor", a->cursor, status) &&
-	    set(c, q, "prefix", a->prefix, status);
+	    set_str(c, q, "prefix", cli_path(a->prefix), status);
 }
 
 /* CONCEPT and PREDICATE from the command line. */
@@ -167,7 +173,7 @@ say_nothing(struct cli *c, struct steme_str concept)
 
 	if (is_empty_store(c))
 		cli_note(c, "the store is empty.  Load the sample (facts about "
-		    "countries) from the source tree:\n  steme import --dir %s "
+		    "countries) from the source tree: steme import --dir %s "
 		    "etc/sample/countries.ndjson", c->in.dir);
 	else if (concept.p == NULL)
 		cli_note(c, "nothing there");
@@ -216,18 +222,23 @@ cell_agent(struct out_table *t, const struct names *names, struct steme_str item
 		out_cell(t, STEME_LIT("-"));
 }
 
-/* A time without what is zero: a date where it is one. */
+char *
+time_text(char s[40], struct steme_str v)
+{
+	jv_copy(s, 40, v);
+	if (strcmp(s + STEME_MIN(strlen(s), 10), "T00:00:00.000000Z") == 0)
+		s[10] = '\0';
+	else if (strlen(s) == 27 && strcmp(s + 19, ".000000Z") == 0)
+		strcpy(s + 19, "Z");
+	return s;
+}
+
 void
 cell_time(struct out_table *t, struct steme_str v)
 {
 	char s[40];
 
-	jv_copy(s, sizeof(s), v);
-	if (strcmp(s + STEME_MIN(strlen(s), 10), "T00:00:00.000000Z") == 0)
-		s[10] = '\0';
-	else if (strlen(s) == 27 && strcmp(s + 19, ".000000Z") == 0)
-		strcpy(s + 19, "Z");
-	out_cell(t, steme_str_from(s));
+	out_cell(t, steme_str_from(time_text(s, v)));
 }
 
 static void

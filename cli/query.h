@@ -22,6 +22,8 @@ bool ask_fill(struct cli *c, const struct ask *a, struct steme_query *q, int *st
 /* Nothing was found: says why that may be, and what to do. */
 void say_nothing(struct cli *c, struct steme_str concept);
 void cell_agent(struct out_table *t, const struct names *names, struct steme_str item);
+/* A time without what is zero: a date where it is one.  Returns s. */
+char *time_text(char s[40], struct steme_str v);
 void cell_time(struct out_table *t, struct steme_str v);
 
 #endif

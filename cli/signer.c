@@ -58,11 +58,9 @@ from_ring(struct cli *c, const char *name, struct signer *s)
 		    &c->why);
 	steme_keyring_close(ring);
 	snprintf(s->what, sizeof(s->what), "the key %.200s", name);
-	if (err == STEME_ENOTFOUND) {
-		cli_failf(c, err, "there is no key '%s' in %s; steme keys lists them",
-		    name, c->in.keys);
-		return EX_NOINPUT;
-	}
+	if (err == STEME_ENOTFOUND)
+		return cli_missing(c, "there is no key '%s' in %s; steme keys lists "
+		    "them", name, c->in.keys);
 	return err == STEME_OK ? EX_OK : cli_fail(c, err);
 }
 
@@ -90,10 +88,8 @@ signer_find(struct cli *c, const char *key, const char *as, struct signer *s)
 	if (key == NULL)
 		key = path;
 	snprintf(s->what, sizeof(s->what), "the key %s", key);
-	if ((err = steme_key_load(&s->key, key, &c->why)) == STEME_ENOTFOUND) {
-		cli_failf(c, err, "there is no key file %s; steme keygen --key %s "
+	if ((err = steme_key_load(&s->key, key, &c->why)) == STEME_ENOTFOUND)
+		return cli_missing(c, "there is no key file %s; steme keygen --key %s "
 		    "makes one", key, key);
-		return EX_NOINPUT;
-	}
 	return err == STEME_OK ? EX_OK : cli_fail(c, err);
 }

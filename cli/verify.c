@@ -96,7 +96,7 @@ go_offline(struct cli *c, const char *what, const char *const *more, int nmore)
 	return cli_failf(c, steme_err_from_errno(errno), "cannot run %s: %s", path,
 	    strerror(errno));
 missing:
-	cli_fail(c, err);
+	out_error(c->json, steme_errname(err), EX_UNAVAILABLE, c->why.text);
 	return EX_UNAVAILABLE;
 }
 

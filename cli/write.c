@@ -136,7 +136,7 @@ cmd_assert(struct cli *c, int argc, char **argv)
 	if (strcmp(c->args[2], "-") == 0 &&
 	    (text = read_stdin(c, &status)) == NULL)
 		return status;
-	writing_text(&w, "concept_path", c->args[0]);
+	writing_concept(&w, "concept_path", c->args[0]);
 	writing_text(&w, "predicate", c->args[1]);
 	add_object(&w, type, text != NULL ? text : c->args[2]);
 	writing_number(&w, "confidence", conf);
@@ -276,8 +276,8 @@ cmd_alias(struct cli *c, int argc, char **argv)
 
 	if ((status = writing_parse(&w, argc, argv, opts, 2, 2)) >= 0)
 		return status;
-	writing_text(&w, "from", c->args[0]);
-	writing_text(&w, "to", c->args[1]);
+	writing_concept(&w, "from", c->args[0]);
+	writing_concept(&w, "to", c->args[1]);
 	if ((status = writing_send(&w, STEME_ALIAS)) == EX_OK)
 		writing_warn_steward(&w, "an alias");
 	return writing_done(&w, status);
@@ -306,7 +306,7 @@ cmd_trust(struct cli *c, int argc, char **argv)
 	writing_text(&w, "of", c->args[0]);
 	writing_number(&w, "weight", c->args[1]);
 	writing_text(&w, "class", class_);
-	writing_text(&w, "prefix", prefix);
+	writing_concept(&w, "prefix", prefix);
 	return writing_done(&w, writing_send(&w, STEME_TRUST));
 }
 

@@ -68,6 +68,15 @@ writing_text(struct writing *w, const char *name, const char *text)
 }
 
 void
+writing_concept(struct writing *w, const char *name, const char *text)
+{
+	if (text == NULL)
+		return;
+	writing_member(w, name);
+	writing_str(w, name, cli_path(text));
+}
+
+void
 writing_number(struct writing *w, const char *name, const char *text)
 {
 	if (text == NULL)

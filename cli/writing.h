@@ -37,6 +37,8 @@ void writing_member(struct writing *w, const char *name);
 void writing_str(struct writing *w, const char *name, struct steme_str text);
 /* A member that is a string; nothing if text is NULL. */
 void writing_text(struct writing *w, const char *name, const char *text);
+/* The same of a concept, as completion leaves it: without the slash at its end. */
+void writing_concept(struct writing *w, const char *name, const char *text);
 /* A number as it is spelled; another word goes as text, so that the rule is told. */
 void writing_number(struct writing *w, const char *name, const char *text);
 

@@ -8,7 +8,7 @@ id_of () { "$@" --json 2>/dev/null | jq -r .id; }
 up || { fail "up"; done_testing; }
 
 is "an empty store says how to load the sample" 1 rc "$STEME" query world/france
-like "and how" 'steme import.*countries.ndjson' "$STEME" query world/france
+like "and how" 'source tree: steme import.*countries.ndjson' "$STEME" query world/france
 
 # keys
 ok "keygen" sh -c "'$STEME' keygen >'$T/agent'"
@@ -17,6 +17,8 @@ is "keygen prints 64 hex digits" 64 sh -c "tr -d '\n' <'$T/agent' | wc -c"
 is "keygen overwrites nothing" 73 rc "$STEME" keygen
 is "the key is the owner's alone" 600 stat -c %a "$HOME/.config/steme/key.pem"
 ok "openssl reads the key" openssl pkey -in "$HOME/.config/steme/key.pem" -noout
+is "a key of one's own that cannot be used is told" '77 1' \
+    sh -c "cp -r '$HOME' '$T/h2'; chmod 644 '$T'/h2/.config/steme/key.pem; HOME='$T/h2' '$STEME' keys >/dev/null 2>'$T/h2.err'; echo \$? \$(grep -c 'mode 0644' '$T/h2.err')"
 is "keys, as JSON too, is an answer" 0 rc "$STEME" keys --json
 like "and has the key" "$agent" "$STEME" keys --json
 ok "a second key" "$STEME" keygen --key "$T/k2/key.pem"
@@ -38,6 +40,20 @@ lines' sh -c "'$STEME' query drug/x note --json | jq -r '.results[0].object.valu
 t=2026-01-02T03:04:05.000000Z
 b=$(id_of "$STEME" assert drug/x dose '3 mg' --time $t --key "$T/k2/key.pem")
 is "the same claim again exists" exists sh -c "'$STEME' assert drug/x dose '3 mg' --time $t --key '$T/k2/key.pem' --json | jq -r .status"
+is "a slash at the end, as completion leaves it, is none" slash/a \
+    sh -c "'$STEME' assert slash/a/ p 1 >/dev/null; '$STEME' query --prefix slash/ --json | jq -r '.results[].concept_path'"
+is "of an alias, too" 'slash/a slash/b' sh -c "'$STEME' alias slash/a/ slash/b/ --dry-run --key '$T/k2/key.pem' 2>/dev/null | sed -n 's/^\(from\|to\) //p' | xargs"
+is "a key that is missing is 66" 66 rc "$STEME" assert a b c --key "$T/nokey"
+is "which its JSON says, too" 66 sh -c "'$STEME' assert a b c --key '$T/nokey' --json 2>&1 | jq .exit"
+
+# standard descriptors that are closed or full
+printf 'cl/a\tp\ncl/b\tp\t1\n' >"$T/closed.tsv"
+is "complaints without stderr do not go to the daemon" '65 {"created":1,"exists":0,"refused":1}' \
+    sh -c "o=\$('$STEME' import --agent c --json '$T/closed.tsv' 2>&-); echo \$? \$(echo \"\$o\" | jq -c '{created,exists,refused}')"
+is "a stdin that is closed is no input" 74 sh -c "'$STEME' import <&- >/dev/null 2>&1; echo \$?"
+is "an answer that cannot be written is 74" 74 sh -c "'$STEME' query slash/a >/dev/full 2>/dev/null; echo \$?"
+is "also one that says no" 74 sh -c "'$STEME' diff slash/a recency recency@2020-01-01 >/dev/full 2>/dev/null; echo \$?"
+
 is "without a key the daemon signs" created sh -c "HOME=/nonexistent '$STEME' assert drug/x seen true --json | jq -r .status"
 is "for the user's own key" "uid-$(id -u)" sh -c "'$STEME' query drug/x seen | awk 'NR == 2 { print \$6 }'"
 like "text that is not NFC gets a warning" 'NFC' "$STEME" assert drug/x name "$(printf 'e\xcc\x81')"
