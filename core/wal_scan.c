@@ -74,11 +74,13 @@ gap(struct steme_walread *r, uint64_t segment, uint64_t last)
 	char records[64];
 
 	print_records(records, sizeof(records), t.first_lsn, last);
+	/* a repair leaves alone what was moved away in front */
 	snprintf(t.text, sizeof(t.text), "the log lacks %s: segment %" PRIu64
 	    " (segment.%03" PRIu64 ".wal) or one near it was moved away or "
 	    "deleted. Bring it back, or, with the daemon down, run `steme "
-	    "repair` (--wal-path names another folder to look in) to go on",
-	    records, segment, segment);
+	    "%s` (--wal-path names another folder to look in) to go on",
+	    records, segment, segment, t.first_lsn == 1 ?
+	    "rebuild --accept-gaps" : "repair");
 	return steme_walread_trouble(r, STEME_EGAP, &t);
 }
 

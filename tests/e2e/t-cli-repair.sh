@@ -109,4 +109,10 @@ up && is "with the daemon up, too" 1 rc "$STEME" verify
 "$STEME" down >/dev/null
 like "its records come from the index" '[1-9][0-9]* records came from the index, 0 are lost' "$STEME" repair
 ok "verify after the fourth repair" "$STEME" verify
+
+# the oldest segment is gone, and the index: the command that is named helps
+rm -r "$D/kv" "$(find "$D/wal" -name 'segment.*.wal' | sort | head -n 1)"
+like "the daemon names what to do" 'lacks records 1 to [0-9]+.*steme rebuild --accept-gaps' up
+ok "which does it" "$STEME" rebuild --accept-gaps
+ok "then it starts" up
 done_testing
