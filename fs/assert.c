@@ -30,6 +30,7 @@ fs_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 	struct fs_node *dir = fs_nodes_get(fs->nodes, parent), *n = NULL;
 	struct fuse_entry_param e;
 	struct fs_what w = { .kind = FS_CLAIM, .as_of_us = INT64_MAX };
+	struct fs_inval oldest;
 	int rc = EPERM;
 
 	(void)mode;
@@ -50,7 +51,8 @@ fs_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 	w.uid = fuse_req_ctx(req)->uid;
 	w.mtime_us = steme_wall_us(fs->o.clock);
 	fs_nodes_settle(fs->nodes, n, &w);
-	fs_nodes_looked_up(fs->nodes, n);
+	if (fs_nodes_looked_up(fs->nodes, n, &oldest))
+		fs_notify_forget(fs->notify, &oldest);
 	memset(&e, 0, sizeof(e));
 	e.ino = n->id;
 	e.generation = 1;

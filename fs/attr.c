@@ -83,6 +83,7 @@ fs_lookup(struct steme_fs *fs, struct fs_node *parent, struct steme_str name,
     struct fuse_entry_param *e)
 {
 	struct fs_node *n = fs_nodes_enter(fs->nodes, parent, name);
+	struct fs_inval oldest;
 	struct fs_what w;
 	int err;
 
@@ -99,7 +100,8 @@ fs_lookup(struct steme_fs *fs, struct fs_node *parent, struct steme_str name,
 			return STEME_ENOMEM;
 		}
 	fs_what_fini(&w);
-	fs_nodes_looked_up(fs->nodes, n);
+	if (fs_nodes_looked_up(fs->nodes, n, &oldest))
+		fs_notify_forget(fs->notify, &oldest);
 	fill(fs, n, e);
 	fs_nodes_put(fs->nodes, n);
 	return STEME_OK;

@@ -143,7 +143,7 @@ make_metrics(struct steme_fs *fs)
 	    "stemedb_fuse_inodes", "Nodes the kernel knows by number.", NULL));
 	fs->inodes_dropped = steme_series0(steme_family(m, STEME_COUNTER,
 	    "stemedb_fuse_inodes_dropped_total",
-	    "Nodes given up because of max_inodes.", NULL));
+	    "Files the kernel was asked to forget because of max_inodes.", NULL));
 	fs->sent = steme_series0(steme_family(m, STEME_COUNTER,
 	    "stemedb_fuse_notifications_total",
 	    "Names and directories the kernel was told to forget.", NULL));

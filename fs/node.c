@@ -174,19 +174,22 @@ reap_locked(struct fs_nodes *t, struct fs_node *n)
 	}
 }
 
-/* Drops the oldest file that nobody in the daemon uses just now. */
-static void
-drop_oldest_locked(struct fs_nodes *t)
+/* The oldest file, which leaves the list; its name in *out. */
+static bool
+take_oldest_locked(struct fs_nodes *t, struct fs_inval *out)
 {
 	struct fs_node *n = t->lru_first;
 
-	while (n != NULL && (n->refs > 0 || n->kind == FS_CLAIM))
+	while (n != NULL && n->kind == FS_CLAIM)	/* no name leads to it */
 		n = n->lru_next;
 	if (n == NULL)
-		return;
-	n->nlookup = 0;
+		return false;
+	lru_remove_locked(t, n);
 	t->dropped++;
-	reap_locked(t, n);
+	out->dir = n->parent->id;
+	out->nname = (uint32_t)n->nname;
+	memcpy(out->name, n->name, n->nname + 1);
+	return true;
 }
 
 static struct fs_node *
@@ -432,18 +435,20 @@ fs_nodes_settle(struct fs_nodes *t, struct fs_node *n, struct fs_what *w)
 	return ok;
 }
 
-void
-fs_nodes_looked_up(struct fs_nodes *t, struct fs_node *n)
+bool
+fs_nodes_looked_up(struct fs_nodes *t, struct fs_node *n, struct fs_inval *oldest)
 {
+	bool over = false;
+
 	pthread_mutex_lock(&t->mu);
 	n->nlookup++;
 	if (!fs_kind_is_dir(n->kind)) {
 		lru_remove_locked(t, n);
 		lru_append_locked(t, n);
-		if (t->nfiles > t->max_files)
-			drop_oldest_locked(t);
+		over = t->nfiles > t->max_files && take_oldest_locked(t, oldest);
 	}
 	pthread_mutex_unlock(&t->mu);
+	return over;
 }
 
 void

@@ -72,20 +72,30 @@ struct fs_node {
 	bool listed;			/* directories: the kernel may keep a listing */
 	struct fs_node *id_next, *name_next;	/* hash chains */
 	struct fs_node *child, *sib_next, *sib_prev;	/* of the parent */
-	struct fs_node *lru_next, *lru_prev;	/* files, oldest first */
+	struct fs_node *lru_next, *lru_prev;	/* files, oldest first; until told to go */
 	size_t nname;
 	char name[];			/* NUL-terminated */
 };
 
 struct fs_nodes;
 
-/* max_files: at most so many file nodes; older ones then answer ESTALE. */
+/*
+ * What the kernel should forget: a name in a directory, or (name empty) the
+ * directory's listing and attributes.
+ */
+struct fs_inval {
+	uint64_t dir;
+	char name[256];
+	uint32_t nname;
+};
+
+/* max_files: of more file nodes, the kernel is asked to forget the oldest. */
 int fs_nodes_new(struct fs_nodes **out, size_t max_files);
 void fs_nodes_free(struct fs_nodes *t);
 /* Node 1. */
 struct fs_node *fs_nodes_root(struct fs_nodes *t);
 
-/* The node with this id, counted; NULL if it is unknown (dropped: ESTALE). */
+/* The node with this id, counted; NULL if it is unknown. */
 struct fs_node *fs_nodes_get(struct fs_nodes *t, uint64_t id);
 void fs_nodes_put(struct fs_nodes *t, struct fs_node *n);
 /* The current node of (parent, name), counted; NULL if none. */
@@ -128,8 +138,12 @@ bool fs_nodes_settle(struct fs_nodes *t, struct fs_node *n, struct fs_what *w);
 /* A node that no name leads to (FS_CLAIM), counted. */
 struct fs_node *fs_nodes_anonymous(struct fs_nodes *t, struct fs_node *parent,
     struct steme_str name);
-/* The kernel is about to be told of n: one lookup more, and not stale. */
-void fs_nodes_looked_up(struct fs_nodes *t, struct fs_node *n);
+/*
+ * The kernel is about to be told of n: one lookup more, and not stale.  True: there are
+ * too many files, and the kernel should forget *oldest (it does not if that is open).
+ */
+bool fs_nodes_looked_up(struct fs_nodes *t, struct fs_node *n,
+    struct fs_inval *oldest);
 void fs_nodes_forget(struct fs_nodes *t, uint64_t id, uint64_t count);
 /*
  * Takes the one write of a claim node, or refuses it with rc (an errno): rc for the first
@@ -137,15 +151,7 @@ void fs_nodes_forget(struct fs_nodes *t, uint64_t id, uint64_t count);
  */
 int fs_nodes_take_write(struct fs_nodes *t, struct fs_node *n, int rc);
 
-/*
- * What the kernel should forget: a name in a directory, or (name empty) the
- * directory's listing and attributes.
- */
-struct fs_inval {
-	uint64_t dir;
-	char name[256];
-	uint32_t nname;
-};
+/* What the kernel should forget. */
 struct fs_invals {
 	struct fs_inval *v;
 	size_t n, cap;
@@ -170,7 +176,7 @@ void fs_nodes_child_added(struct fs_nodes *t, struct steme_str parent,
 void fs_nodes_all_changed(struct fs_nodes *t, struct fs_invals *out);
 
 struct fs_nodes_stats {
-	size_t nodes, files, dropped;
+	size_t nodes, files, dropped;	/* files: not told to go; dropped: told */
 };
 void fs_nodes_stats(struct fs_nodes *t, struct fs_nodes_stats *out);
 

@@ -12,7 +12,8 @@
  *   a node is in ids[] from birth to death; in names[] exactly while `named`
  *   a node lives while nlookup > 0 or refs > 0; the root lives for ever
  *   a child counts one ref of its parent and stands in the parent's child list
- *   files stand in the LRU list, oldest first
+ *   files stand in the LRU list, oldest first, but for those that the kernel was asked
+ *   to forget
  */
 struct fs_nodes {
 	pthread_mutex_t mu;		/* leaf */

@@ -242,6 +242,19 @@ fs_notify_commit(struct fs_notify *n, const struct steme_commit_item *items,
 }
 
 void
+fs_notify_forget(struct fs_notify *n, const struct fs_inval *v)
+{
+	pthread_mutex_lock(&n->mu);
+	/* not taken: the kernel forgets it when it likes to */
+	if (n->queue.n < QUEUE_MAX) {
+		fs_invals_add(&n->queue, v->dir,
+		    (struct steme_str){ v->name, v->nname });
+		pthread_cond_signal(&n->work);
+	}
+	pthread_mutex_unlock(&n->mu);
+}
+
+void
 fs_notify_stats(struct fs_notify *n, struct fs_notify_stats *out)
 {
 	pthread_mutex_lock(&n->mu);

@@ -26,6 +26,9 @@ void fs_notify_stop(struct fs_notify *n);
 void fs_notify_commit(struct fs_notify *n, const struct steme_commit_item *items,
     size_t count);
 
+/* Queues one name, and waits for nothing. */
+void fs_notify_forget(struct fs_notify *n, const struct fs_inval *v);
+
 struct fs_notify_stats {
 	uint64_t sent, late;		/* late: the wait was given up */
 };

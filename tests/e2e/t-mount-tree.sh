@@ -125,10 +125,15 @@ ok "down unmounts" down
 not_ok "and nothing is mounted" mountpoint -q "$M"
 ok "down again is fine" down
 
+printf '[mount]\nmax_inodes = 1000\n' > "$D/api.toml"
 ok "a mount point may have blanks" "$STEME" up --dir "$D" --mount "$T/a mount" --port "$P"
 is "and is there" '2.0 mg' cat "$T/a mount/drug/semaglutide/@recency/max_weekly_dose"
 like "another daemon does not mount over it" 'is a FUSE mount already' \
 	timeout 20 "$STEME_BUILD/stemefs" --dir "$T/second" --mount "$T/a mount"
+exec 7< "$T/a mount/drug/semaglutide/@recency/max_weekly_dose"
+ok "a walk meets more files than max_inodes" bash -c "test \$(find '$T/a mount/quota' -type f | wc -l) -gt 1000"
+is "and takes no open file away" '2.0 mg' bash -c 'cat <&7'
+exec 7<&-
 ln -s . "$T/link"
 like "nor by another path" 'is a FUSE mount already' \
 	timeout 20 "$STEME_BUILD/stemefs" --dir "$T/second" --mount "$T/link/a mount"
