@@ -368,10 +368,31 @@ typedef int ask_call(struct steme_client *client, const struct steme_query *q,
 typedef void show_results(struct cli *c, const struct steme_query *q,
     struct steme_str results);
 
+/* A page may end with what it looked at before it has anything: then on with the next. */
+static int
+ask_on(struct cli *c, struct steme_query *q, ask_call *call,
+    char cursor[STEME_CURSOR_MAX + 1], struct steme_buf *b)
+{
+	struct steme_str root, next;
+	int err;
+
+	for (;;) {
+		steme_buf_clear(b);
+		if ((err = call(c->client, q, b, &c->why)) != STEME_OK)
+			return err;
+		root = jv_root(b->data, b->len);
+		next = jv_get(root, "next_cursor");
+		if (jv_count(jv_get(root, "results")) > 0 || jv_none(next))
+			return STEME_OK;
+		jv_copy(cursor, STEME_CURSOR_MAX + 1, next);
+		q->cursor = steme_str_from(cursor);
+	}
+}
+
 static int
 answer(struct cli *c, const struct ask *a, ask_call *call, show_results *show)
 {
-	char concept[STEME_CONCEPT_MAX + 1];
+	char concept[STEME_CONCEPT_MAX + 1], cursor[STEME_CURSOR_MAX + 1];
 	struct steme_buf b = { 0 };
 	struct steme_str root;
 	struct steme_query q;
@@ -381,7 +402,7 @@ answer(struct cli *c, const struct ask *a, ask_call *call, show_results *show)
 	if (!ask_fill(c, a, &q, &status) || !take_args(c, &q, concept, &status) ||
 	    (status = cli_connect(c)) != EX_OK)
 		return status;
-	if ((err = call(c->client, &q, &b, &c->why)) != STEME_OK) {
+	if ((err = ask_on(c, &q, call, cursor, &b)) != STEME_OK) {
 		status = cli_fail(c, err);
 		goto out;
 	}

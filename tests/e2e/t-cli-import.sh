@@ -134,4 +134,11 @@ ok "up again" "$STEME" up
 is "the same command again: no line is lost" 40000 sh -c "tail -n 1 '$T/cut.out' | awk '{ print \$1 + \$3 }'"
 is "each claim is there once" 40000 sh -c "'$STEME' log --json --from 1 load | jq -r 'select(.kind == \"assertion\") | .concept_path' | sort -u | sed 's|load/c||' | awk '\$1 > 20000' | wc -l"
 ok "verify after it all" "$STEME" verify
+
+# more concepts than a page looks at: the answer is on a later one
+awk 'BEGIN { for (i = 0; i < 25000; i++) printf "many/c%05d\tp\t1\n", i; print "many/d\trare\t1" }' >"$T/many.tsv"
+is "many concepts" "25001 created, 0 already there, 0 refused" import --batch "$T/many.tsv"
+is "what a first page does not reach is found" many/d \
+    sh -c "'$STEME' query --prefix many rare | awk 'NR == 2 { print \$1 }'"
+is "what is not there is not" 1 rc "$STEME" query --prefix many rarer
 done_testing
