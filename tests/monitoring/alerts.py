@@ -185,7 +185,8 @@ case("StemeDBLockTimeouts", {"stemedb_lock_timeouts_total": (G(1), 4)})
 case("LSMCompactionLag", {"stemedb_lsm_pending_compaction_bytes": (10000000001, 10e9)})
 case("LSMCompactionErrors", {"stemedb_lsm_compaction_errors_total": ("0 1+0x%d", 1)})
 case("LSMWritesSlowed", {"stemedb_lsm_level0_files": (8, 7)})
-case("WriteAmplificationHigh", {"stemedb_storage_write_amplification": (10.5, 10)})
+case("WriteAmplificationHigh", {"stemedb_storage_write_amplification": (10.5, 10), "stemedb_wal_records_total": G(6600)})
+case("WriteAmplificationHigh", {"stemedb_storage_write_amplification": 5731, "stemedb_wal_records_total": (G(6600), G(5400))})
 
 # What operators' runbooks say of rules: duration, severity, summary ("": they do not say).
 PROMISED = """
