@@ -56,6 +56,19 @@ function statement(o)
 	    String(o.name ?? o.source ?? o.concept_path ?? o.from ?? o.of ?? o.root ?? "")))));
 }
 
+/* What only kinds besides assertions say. */
+function others(o)
+{
+	return [
+		o.to ? ["is one with", concept(o.to)] : null,
+		o.class ? ["for the class", o.class] : null,
+		o.prefix ? ["at and below", concept(o.prefix)] : null,
+		o.since ? ["not believed since", time(o.since)] : null,
+		o.source_state ? ["makes the source", o.source_state] : null,
+		o.kind === "batch" ? ["signs", `${count(o.count)} objects`] : null,
+	];
+}
+
 function origin(o, p)
 {
 	return facts([
@@ -72,14 +85,16 @@ function origin(o, p)
 		o.kind === "assertion" && o.lifecycle !== "approved" ? ["lifecycle", o.lifecycle] : null,
 		o.epoch ? ["epoch", h("bdi", null, visible(o.epoch))] : null,
 		o.parent ? ["derived from", claim(o.parent)] : null,
-		o.supersedes?.length > 0 && Array.isArray(o.supersedes) ? ["supersedes", ids(o.supersedes)] : null,
+		o.supersedes?.length > 0 ? ["supersedes", Array.isArray(o.supersedes) ? ids(o.supersedes) :
+		    h("bdi", null, visible(o.supersedes))] : null,
+		...others(o),
 		o.assertion ? ["about the claim", claim(o.assertion)] : null,
 		o.weight !== undefined ? ["weight", decimal(o.weight)] : null,
 		o.reason ? ["reason", h("bdi", null, visible(o.reason))] : null,
 		o.batch ? ["signed in the batch", claim(o.batch)] : null,
 		p?.superseded_by?.length > 0 ? ["superseded by", ids(p.superseded_by)] : null,
 		p?.retracted_by?.length > 0 ? ["retracted by", ids(p.retracted_by)] : null,
-		p !== null && p.votes !== undefined ? ["votes", count(p.votes)] : null,
+		p !== null && o.kind === "assertion" ? ["votes", count(p.votes)] : null,
 		...Object.entries(o.meta ?? {}).map(([k, v]) => [k, h("bdi", null, visible(v))]),
 	]);
 }

@@ -62,7 +62,8 @@ done >"$T/crowd"
 is "100 agents say 100 things" 100 bash -c "curl -sS --data-binary @'$T/crowd' '$U/v1/assertions' | grep -c created"
 ok "and a batch" "$STEME" import --dir "$D" --batch --agent alice "$T/batched"
 BATCHED=$(get '/v1/history?concept_path=batched' | jq -r '.results[1].assertion_id')
-export BATCHED
+ALIAS=$("$STEME" alias --dir "$D" --as operator twin/one twin/other | cut -d' ' -f2)
+export BATCHED ALIAS
 python3 - >"$T/claims" <<'EOP'
 import json
 for i in range(1, 10001):
