@@ -31,9 +31,11 @@ probe(const char *path, int wait_ms)
 	snprintf(file, sizeof(file), "%s/@status", path);
 	if ((pid = fork()) < 0)
 		return MOUNT_SLOW;
+	/* a plain user's mount lets nobody else look, not even root: it is there */
 	if (pid == 0)
-		_exit(stat(file, &st) == 0 ? 0 : errno == ENOTCONN ||
-		    errno == ECONNABORTED || errno == EIO ? 1 : 2);
+		_exit(stat(file, &st) == 0 || errno == EACCES ? 0 :
+		    errno == ENOTCONN || errno == ECONNABORTED ||
+		    errno == EIO ? 1 : 2);
 	for (unsigned ms = 1; waitpid(pid, &status, WNOHANG) == 0; ) {
 		if (steme_mono_us(&steme_clock_system) > until) {
 			kill(pid, SIGKILL);

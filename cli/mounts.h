@@ -12,7 +12,7 @@
 
 enum mount_state {
 	MOUNT_NONE,		/* nothing is mounted there */
-	MOUNT_LIVE,		/* our kind, and it answers */
+	MOUNT_LIVE,		/* our kind; it answers, or lets only its user ask */
 	MOUNT_DEAD,		/* our kind, but its daemon is gone */
 	MOUNT_SLOW,		/* our kind; no answer in time */
 	MOUNT_FOREIGN		/* another file system */
