@@ -204,7 +204,8 @@ api_slowlog_write(struct api_slowlog *l, int64_t now_us, int64_t wall_us,
 	json_object_object_add(o, "queries", list);
 	pthread_mutex_lock(&l->mu);
 	for (const struct api_running *r = l->first; r != NULL; r = r->next)
-		if (r->about != NULL && r->about[0] != '\0')
+		if ((r->about != NULL && r->about[0] != '\0') ||
+		    strcmp(r->method, "POST") == 0)
 			json_object_array_add(list, item(r->about, r->method, r->path,
 			    r->who, now_us - r->start_us,
 			    wall_us - now_us + r->start_us, true));

@@ -37,7 +37,7 @@ void api_slowlog_end(struct api_slowlog *l, struct api_running *r, const char *w
  * {"queries":[...]}, running ones first, then by end, latest first.  subject and predicate
  * are percent-encoded and never empty: without a concept the subject is the path, `*` stands
  * for no predicate; concept_path and lens are null then.  Of those that run only the ones
- * about something are told.
+ * about something are told, and POSTs: an upload may be what others wait for.
  */
 void api_slowlog_write(struct api_slowlog *l, int64_t now_us, int64_t wall_us,
     struct steme_buf *b);

@@ -48,7 +48,7 @@ START_TEST(what_runs_is_listed_and_what_was_slow_stays)
 	struct api_slowlog *l = api_slowlog_new(500000);
 	struct api_running a = { .method = "GET", .path = "/v1/query", .who = "",
 	    .start_us = S };
-	struct api_running b = a, quick = a, other = a;
+	struct api_running b = a, quick = a, other = a, upload = a;
 	struct json_object *o;
 
 	api_running_about(&a, STEME_LIT("c d/e"), STEME_LIT(""), STEME_LIT("recency"));
@@ -63,6 +63,15 @@ START_TEST(what_runs_is_listed_and_what_was_slow_stays)
 	ck_assert_uint_eq(json_object_array_length(json_object_object_get(o,
 	    "queries")), 2);
 	json_object_put(o);
+	/* unless it may be what others wait for */
+	upload.method = "POST";
+	upload.path = "/v1/assertions";
+	api_slowlog_begin(l, &upload);
+	o = slow_json(l, S);
+	ck_assert_str_eq(text(o, 0, "subject"), "/v1/assertions");
+	ck_assert_str_eq(text(o, 0, "running"), "true");
+	json_object_put(o);
+	api_slowlog_end(l, &upload, "", S + 1);
 	api_slowlog_end(l, &quick, "", S + 500000);
 	o = slow_json(l, 3 * S);
 	ck_assert_uint_eq(json_object_array_length(json_object_object_get(o,
