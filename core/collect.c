@@ -328,7 +328,7 @@ has_name(const struct collect *c, struct steme_str s)
 	return false;
 }
 
-/* The alias class of concept joins the names. */
+/* The alias class of concept joins the names.  Two classes are the same or share nothing. */
 static int
 add_class(struct collect *c, const struct steme_world *w, struct steme_str concept)
 {
@@ -336,6 +336,8 @@ add_class(struct collect *c, const struct steme_world *w, struct steme_str conce
 	struct steme_str *bigger;
 	size_t n = 0;
 
+	if (has_name(c, concept))
+		return STEME_OK;
 	steme_world_aliases(w, concept, &names, &n);
 	if (n == 0) {
 		names = &concept;
@@ -345,10 +347,9 @@ add_class(struct collect *c, const struct steme_world *w, struct steme_str conce
 		return STEME_ENOMEM;
 	if (c->nnames > 0)
 		memcpy(bigger, c->names, c->nnames * sizeof(*bigger));
+	memcpy(bigger + c->nnames, names, n * sizeof(*bigger));
 	c->names = bigger;
-	for (size_t i = 0; i < n; i++)
-		if (!has_name(c, names[i]))
-			c->names[c->nnames++] = names[i];
+	c->nnames += n;
 	return STEME_OK;
 }
 
