@@ -17,6 +17,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+/* Silence is counted in so many parts: one that we slept through ourselves is but one. */
+#define PARTS	4
+
 struct fs_watchdog {
 	int fd;			/* our end of the pipe */
 	pid_t pid;
@@ -58,11 +61,11 @@ watch(int fd, int hang_ms)
 {
 	struct message m, mounted = { 0 };
 	struct pollfd p = { .fd = fd, .events = POLLIN };
-	int rc;
+	int rc, silent = 0;
 
 	for (;;) {
-		rc = poll(&p, 1, mounted.what == 'm' ? hang_ms : -1);
-		if (rc < 0 && errno == EINTR)
+		rc = poll(&p, 1, mounted.what == 'm' ? hang_ms / PARTS : -1);
+		if ((rc < 0 && errno == EINTR) || (rc == 0 && ++silent < PARTS))
 			continue;
 		if (rc <= 0 || read(fd, &m, sizeof(m)) != (ssize_t)sizeof(m)) {
 			end_mount(&mounted);
@@ -72,6 +75,7 @@ watch(int fd, int hang_ms)
 			return;
 		if (m.what == 'm')
 			mounted = m;
+		silent = 0;
 	}
 }
 

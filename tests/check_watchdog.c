@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <sys/wait.h>
 
 #define HANG_MS	20
@@ -49,6 +50,39 @@ START_TEST(it_goes_when_it_is_told_to_and_when_silence_is_too_long)
 }
 END_TEST
 
+/* The watchdog, our only child. */
+static pid_t
+child_pid(void)
+{
+	FILE *f = fopen("/proc/thread-self/children", "re");
+	int pid = 0;
+
+	ck_assert_ptr_nonnull(f);
+	ck_assert_int_eq(fscanf(f, "%d", &pid), 1);
+	fclose(f);
+	return pid;
+}
+
+START_TEST(when_all_were_frozen_the_daemon_may_still_speak)
+{
+	struct fs_watchdog *w = fs_watchdog_start(100 * HANG_MS);
+	pid_t pid = child_pid();
+
+	signal(SIGPIPE, SIG_IGN);
+	fs_watchdog_mounted(w, 4294967295u, "/nonexistent/mount");
+	poll(NULL, 0, HANG_MS);
+	ck_assert_int_eq(kill(pid, SIGSTOP), 0);
+	poll(NULL, 0, 110 * HANG_MS);
+	ck_assert_int_eq(kill(pid, SIGCONT), 0);
+	/* it comes to before the daemon does */
+	poll(NULL, 0, HANG_MS);
+	fs_watchdog_beat(w);
+	poll(NULL, 0, HANG_MS);
+	ck_assert(!is_gone());
+	fs_watchdog_stop(w);
+}
+END_TEST
+
 static Suite *
 suite(void)
 {
@@ -57,6 +91,7 @@ suite(void)
 
 	tcase_add_test(t, a_start_that_takes_long_has_its_watchdog_still);
 	tcase_add_test(t, it_goes_when_it_is_told_to_and_when_silence_is_too_long);
+	tcase_add_test(t, when_all_were_frozen_the_daemon_may_still_speak);
 	suite_add_tcase(s, t);
 	return s;
 }
