@@ -54,6 +54,14 @@ peer_of(const struct api_request *r)
 	return i == NULL ? NULL : i->client_addr;
 }
 
+bool
+api_from_loopback(const struct api_request *r)
+{
+	const struct sockaddr *sa = peer_of(r);
+
+	return sa != NULL && peer_is_loopback(sa);
+}
+
 /* Is host "NAME" or "NAME:PORT", of NAME's n bytes? */
 static bool
 names(const char *host, const char *name)

@@ -260,6 +260,8 @@ void api_on_completed(void *cls, struct MHD_Connection *c, void **ctx,
 
 /* The Host rule: from loopback, Host must name this machine. */
 bool api_host_ok(const struct api_request *r);
+/* Does the connection come from this machine?  By itself that is no right to anything. */
+bool api_from_loopback(const struct api_request *r);
 
 /* ---- hot answers: hot.c ---- */
 

@@ -26,13 +26,12 @@ find(struct steme_str path)
 }
 
 static struct MHD_Response *
-make(const struct api_file *f, bool with_body)
+make(const struct api_request *r, const struct api_file *f, bool with_body)
 {
 	static const char *const headers[][2] = {
 		{ "X-Content-Type-Options", "nosniff" },
 		{ "Content-Security-Policy", POLICY },
 		{ "Referrer-Policy", "no-referrer" },
-		{ "Cross-Origin-Opener-Policy", "same-origin" },
 		{ "Cross-Origin-Resource-Policy", "same-origin" },
 		/* asked each time, so that an upgrade shows at once; 304 is cheap */
 		{ "Cache-Control", "no-cache" },
@@ -47,6 +46,10 @@ make(const struct api_file *f, bool with_body)
 	MHD_add_response_header(resp, "ETag", f->etag);
 	for (size_t i = 0; i < STEME_NELEM(headers); i++)
 		MHD_add_response_header(resp, headers[i][0], headers[i][1]);
+	/* over plain HTTP from elsewhere browsers ignore it, and complain */
+	if (r->api->tls != NULL || api_from_loopback(r))
+		MHD_add_response_header(resp, "Cross-Origin-Opener-Policy",
+		    "same-origin");
 	return resp;
 }
 
@@ -62,5 +65,5 @@ api_send_file(struct api_request *r)
 		return;
 	}
 	same = api_etag_matches(r, f->etag);
-	api_queue(r, same ? 304 : 200, make(f, !same));
+	api_queue(r, same ? 304 : 200, make(r, f, !same));
 }

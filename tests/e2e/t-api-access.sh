@@ -201,6 +201,9 @@ is "none was stored" 1 jq '.results | length' <(get '/v1/history?concept_path=ac
 if another_machine; then
 	printf '[api]\nbind = ["127.0.0.1", "%s"]\n' "$addr" >"$D/api.toml"
 	"$STEME" restart --dir "$D" >"$T/up.out" 2>&1 || fail "it binds an address" "$(cat "$T/up.out")"
+	is "the page is there" 200 far -D "$T/head" "http://$addr:$P/"
+	ok "with its policy" has_header 'Content-Security-Policy: '
+	not_ok "and without a header that browsers complain of there" has_header 'Cross-Origin-Opener-Policy'
 	new_key far --role admin
 	is "from elsewhere nobody administers" 401 far "http://$addr:$P/v1/admin/api-keys"
 	is "whatever Host says" 401 far -H 'Host: localhost' -d '{"name":"evil"}' "http://$addr:$P/v1/admin/api-keys"

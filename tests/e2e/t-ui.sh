@@ -27,6 +27,7 @@ ui () {	# ui PART: adds its checks to ours
 answers "the page is there" 200 "$U/"
 ok "as HTML" has_header 'Content-Type: text/html; charset=utf-8'
 ok "that may load nothing from elsewhere" has_header "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+ok "with no handle for who opened it" has_header 'Cross-Origin-Opener-Policy: same-origin'
 ok "and is nothing else" has_header 'X-Content-Type-Options: nosniff'
 etag=$(grep -i '^etag:' "$T/head" | tr -d '\r' | cut -d' ' -f2)
 is "its ETag is strong" '"' echo "${etag:0:1}"
