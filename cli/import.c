@@ -362,8 +362,9 @@ add_sizes(struct import *m, int n, char **files)
 static void
 catch_signals(void)
 {
-	/* without SA_RESTART: a read of stdin ends */
-	struct sigaction sa = { .sa_handler = on_signal };
+	/* without SA_RESTART: a read of stdin ends.  The second one ends the import, also
+	 * while a daemon that hangs is waited for. */
+	struct sigaction sa = { .sa_handler = on_signal, .sa_flags = SA_RESETHAND };
 
 	interrupted = 0;
 	sigaction(SIGINT, &sa, NULL);

@@ -274,7 +274,11 @@ is_steward(struct writing *w)
 void
 writing_warn_steward(struct writing *w, const char *what)
 {
+	bool operator_ = w->as != NULL && strcmp(w->as, "operator") == 0;
+
 	if (!w->dry && !is_steward(w))
 		cli_note(w->c, "stored, but without effect: %s counts only from a "
-		    "steward (try --as operator)", what);
+		    "steward (%s)", what, operator_ ? "the operator's key here is not "
+		    "the one that this store began with: put that back" :
+		    "try --as operator");
 }

@@ -119,6 +119,25 @@ like "and says how to go on" 'run the same command again' cat "$T/cut.out"
 like "what was acknowledged is counted" '[0-9]+ created, [0-9]+ already there, 0 refused' tail -n 1 "$T/cut.out"
 ok "what was cut off is whole" "$STEME" verify
 
+# a daemon that hangs is waited for, until the second interrupt
+read -r fs _ <"$D/run/stemefs.pid"
+"$STEME" import --format ndjson "$T/fifo" >"$T/cut.out" 2>&1 &
+i=$!
+exec 9>"$T/fifo"	# the import has connected, and opens it
+kill -STOP "$fs"
+head -n 3000 "$T/c.ndjson" >&9
+exec 9>&-
+sleep 0.5
+kill -INT "$i"
+sleep 0.5
+is "the first interrupt waits for what was sent" 0 rc kill -0 "$i"
+kill -INT "$i"
+for _ in $(seq 600); do kill -0 "$i" 2>/dev/null || break; sleep 0.1; done
+is "the second one ends it" 1 rc kill -0 "$i"
+kill -CONT "$fs"
+{ wait "$i"; } 2>/dev/null
+ok "nothing is half done" "$STEME" verify
+
 "$STEME" import --batch "$T/c.ndjson" >"$T/cut.out" 2>&1 &
 i=$!
 for _ in $(seq 200); do

@@ -203,4 +203,11 @@ up || fail "up after the rebuild"
 is "what is damaged is gone" 1 rc "$STEME" query z/c150
 is "the rest is there" 151 sh -c "'$STEME' query z/c151 --json | jq -r '.results[0].object.value'"
 is "without a log there is nothing to verify" 66 rc "$STEME" verify --dir "$T/none"
+
+# another key under the operator's name is no steward's
+mv "$D/keys/operator.pem" "$T/operator.pem"
+"$STEME" restart >/dev/null
+like "who has lost the operator's key is told" 'not the one that this store began with' "$STEME" epoch e9 --as operator
+mv "$T/operator.pem" "$D/keys/operator.pem"
+is "and has it back with the file" "" sh -c "'$STEME' epoch e8 --as operator 2>&1 >/dev/null"
 done_testing
