@@ -110,6 +110,7 @@ take_mount(struct site *s, const struct steme_instance *in,
     struct steme_why *why)
 {
 	const char *m = o->mount;
+	char real[PATH_MAX];
 
 	if (o->no_mount || o->mount != NULL) {
 		s->mount_given = true;
@@ -126,6 +127,9 @@ take_mount(struct site *s, const struct steme_instance *in,
 		return steme_fail(why, STEME_EINVAL, "--mount needs a folder");
 	if (make_absolute(s->mount, m, why) != STEME_OK)
 		return STEME_ETOOBIG;
+	/* as the kernel will call it; what is mounted there is not asked */
+	if (realpath(s->mount, real) != NULL)
+		snprintf(s->mount, sizeof(s->mount), "%s", real);
 	return steme_instance_mount(in, s->mount, why);
 }
 

@@ -138,4 +138,9 @@ ln -s . "$T/link"
 like "nor by another path" 'is a FUSE mount already' \
 	timeout 20 "$STEME_BUILD/stemefs" --dir "$T/second" --mount "$T/link/a mount"
 ok "and down takes it away" down
+ln -s "a mount" "$T/named"
+ok "a mount point may be a link" "$STEME" up --dir "$D" --mount "$T/named" --port "$P"
+is "to where the mount then is" '2.0 mg' cat "$T/a mount/drug/semaglutide/@recency/max_weekly_dose"
+ok "and down takes that away, too" down
+not_ok "as the kernel says" mountpoint -q "$T/a mount"
 done_testing
