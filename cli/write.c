@@ -153,10 +153,10 @@ cmd_assert(struct cli *c, int argc, char **argv)
 	return writing_done(&w, status);
 }
 
-/* The concept of a stored assertion: votes and retractions must name it. */
+/* The concept of a stored assertion (votes and retractions must name it), and its author. */
 static bool
 concept_of(struct cli *c, const char *text, char out[STEME_CONCEPT_MAX + 1],
-    int *status)
+    struct steme_id *author, int *status)
 {
 	struct steme_buf b = { 0 };
 	struct steme_str root;
@@ -174,6 +174,7 @@ concept_of(struct cli *c, const char *text, char out[STEME_CONCEPT_MAX + 1],
 	root = jv_root(b.data, b.len);
 	jv_copy(out, STEME_CONCEPT_MAX + 1, jv_get(root, "concept_path"));
 	jv_copy(kind, sizeof(kind), jv_get(root, "kind"));
+	jv_id(jv_get(root, "agent_id"), author);
 	steme_buf_fini(&b);
 	if (strcmp(kind, "assertion") == 0)
 		return true;
@@ -191,11 +192,12 @@ cmd_vote(struct cli *c, int argc, char **argv)
 		NO_MORE_OPTS
 	};
 	char concept[STEME_CONCEPT_MAX + 1];
+	struct steme_id author = { 0 };
 	int status;
 
 	if ((status = writing_parse(&w, argc, argv, opts, 2, 2)) >= 0)
 		return status;
-	if (!concept_of(c, c->args[0], concept, &status))
+	if (!concept_of(c, c->args[0], concept, &author, &status))
 		return status;
 	writing_text(&w, "concept_path", concept);
 	writing_text(&w, "assertion", c->args[0]);
@@ -217,7 +219,8 @@ cmd_retract(struct cli *c, int argc, char **argv)
 		    "take the retraction of a source back" },
 		NO_MORE_OPTS
 	};
-	char concept[STEME_CONCEPT_MAX + 1];
+	char concept[STEME_CONCEPT_MAX + 1], hex[STEME_ID_HEX + 1];
+	struct steme_id author = { 0 };
 	int status;
 
 	if ((status = writing_parse(&w, argc, argv, opts, 0, 1)) >= 0)
@@ -230,7 +233,7 @@ cmd_retract(struct cli *c, int argc, char **argv)
 	if (source != NULL) {
 		writing_text(&w, "source", source);
 		writing_text(&w, "state", reinstate ? "reinstated" : "retracted");
-	} else if (!concept_of(c, c->args[0], concept, &status)) {
+	} else if (!concept_of(c, c->args[0], concept, &author, &status)) {
 		return status;
 	} else {
 		writing_text(&w, "concept_path", concept);
@@ -239,6 +242,11 @@ cmd_retract(struct cli *c, int argc, char **argv)
 	status = writing_send(&w, STEME_RETRACTION);
 	if (status == EX_OK && source != NULL)
 		writing_warn_steward(&w, "the retraction of a source");
+	if (status == EX_OK && source == NULL && !w.dry && !writing_is_by(&w, &author)) {
+		steme_id_hex(hex, &author);
+		cli_note(c, "stored, but without effect: only its author can take an "
+		    "assertion back, %s (--key, --as)", hex);
+	}
 	return writing_done(&w, status);
 }
 
@@ -333,7 +341,7 @@ cmd_revoke(struct cli *c, int argc, char **argv)
 	writing_text(&w, "of", c->args[0]);
 	writing_text(&w, "since", since != NULL ? since : now);
 	status = writing_send(&w, STEME_REVOCATION);
-	if (status == EX_OK && !steme_id_eq(&w.agent, &of))
+	if (status == EX_OK && !w.dry && !writing_is_by(&w, &of))
 		writing_warn_steward(&w, "the revocation of another's key");
 	return writing_done(&w, status);
 }

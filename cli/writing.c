@@ -271,6 +271,13 @@ is_steward(struct writing *w)
 	return yes;
 }
 
+bool
+writing_is_by(struct writing *w, const struct steme_id *agent)
+{
+	find_agent(w);
+	return steme_id_is_zero(&w->agent) || steme_id_eq(&w->agent, agent);
+}
+
 void
 writing_warn_steward(struct writing *w, const char *what)
 {

@@ -44,6 +44,8 @@ void writing_number(struct writing *w, const char *name, const char *text);
 
 /* Finds the key, sends, prints what came of it: the exit status. */
 int writing_send(struct writing *w, enum steme_kind kind);
+/* After sending: is it signed by agent?  True where that cannot be found out. */
+bool writing_is_by(struct writing *w, const struct steme_id *agent);
 /* What only stewards may do is stored from anybody, but waits for nobody: says so. */
 void writing_warn_steward(struct writing *w, const char *what);
 /* Frees; returns status. */
