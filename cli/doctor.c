@@ -316,6 +316,9 @@ check_socket(struct doctor *d)
 	if (jv_true(jv_at(jv_root(b.data, b.len), "writes.drained")))
 		say(d, LOW, "writes", "POST /v1/admin/node/undrain when it shall take "
 		    "writes again", "the node is drained: it takes none");
+	if (jv_true(jv_at(jv_root(b.data, b.len), "index.damaged")))
+		say(d, BAD, "index", "look at its disk, then steme rebuild: the log has "
+		    "everything", "the index cannot be read in full");
 	if (jv_uint(jv_at(jv_root(b.data, b.len), "index.lost_segment_records")) > 0)
 		say(d, LOW, "log", "put the segments back from a backup, then steme "
 		    "rebuild", "segments are gone whose records only the index has");

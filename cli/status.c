@@ -154,6 +154,9 @@ print_daemon(const struct state *s)
 	line("index", "%s in %llu files%s", out_bytes(size,
 	    jv_uint(jv_at(d, "index.bytes"))), num(d, "index.files"),
 	    jv_true(jv_at(d, "index.rebuilding")) ? ", rebuilding" : "");
+	if (jv_true(jv_at(d, "index.damaged")))
+		line("warning", "the index cannot be read in full: steme rebuild makes "
+		    "it anew from the log");
 	if (num(d, "index.lost_segment_records") > 0)
 		line("warning", "%llu records are in the index only: their segments "
 		    "are gone", num(d, "index.lost_segment_records"));

@@ -127,6 +127,7 @@ put_index(struct steme_jo *j, const struct steme_store_stats *st)
 	steme_jo_time(&o, "last_rebuild", st->last_rebuild_us);
 	steme_jo_bool(&o, "rebuilding", st->rebuilding);
 	steme_jo_uint(&o, "rebuild_permille", st->rebuild_permille);
+	steme_jo_bool(&o, "damaged", st->index_error);
 	steme_jo_uint(&o, "lost_segment_records", st->lost_segment_records);
 	steme_jo_uint(&o, "replayed_records", st->replayed_records);
 	steme_jo_uint(&o, "applied_gaps", st->applied_gaps);

@@ -145,6 +145,8 @@ echo 5 >"$BADOPEN"
 ask
 found "a table that cannot be opened" 'predicate index lookup failed'
 found "is an index error" 'index error'
+like "which the status tells" 'warning +the index cannot be read' "$STEME" status
+like "and the doctor, with the cure" 'index cannot be read in full.*steme rebuild' bash -c "'$STEME' doctor | tr -d '\n'"
 rm "$BADOPEN"
 again
 for f in "$D"/kv/*.ldb; do printf 'no magic' | dd of="$f" bs=1 seek=$(($(stat -c %s "$f") - 8)) conv=notrunc status=none; done
