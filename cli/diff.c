@@ -232,6 +232,7 @@ cmd_ls(struct cli *c, int argc, char **argv)
 		{ NULL, OPT_FLAG, NULL, NULL, NULL }
 	};
 	char concept[STEME_CONCEPT_MAX + 1] = "";
+	struct steme_query q;
 	struct steme_str parent;
 	uint64_t after = 0;
 	size_t n = 0;
@@ -252,6 +253,12 @@ cmd_ls(struct cli *c, int argc, char **argv)
 		return status;
 	if (parent.n == 0)
 		parent.p = NULL;
-	say_nothing(c, parent);
+	steme_query_init(&q);
+	q.concept = parent;
+	if (parent.p != NULL && answers(c, &q))
+		cli_note(c, "%s has claims, but no concepts below it: steme query %s",
+		    concept, concept);
+	else
+		say_nothing(c, parent);
 	return CLI_NO;
 }

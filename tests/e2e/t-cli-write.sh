@@ -116,6 +116,8 @@ like "and gets a guess, too" 'did you mean lens/x' "$STEME" diff lens/xx recency
 like "and so does log" 'did you mean lens/x' "$STEME" log lens/xx
 like "log from beyond the newest record says which that is" "the newest record is $(newest)$" "$STEME" log --from 99999
 like "an id that is not there is named" 'no object 0{64} is stored here' "$STEME" show "$(printf '0%.0s' {1..64})"
+like "ls of a concept without others below it says what there is" 'lens/x has claims, but.*steme query lens/x' "$STEME" ls lens/x
+like "and guesses at a mistyped one" 'did you mean lens/x' "$STEME" ls lens/xx
 like "an inner folder says what it holds" 'holds 1 concept' "$STEME" query lens
 is "ls" x "$STEME" ls lens
 is "an unknown lens is 64" 64 rc "$STEME" query lens/x --lens nonsense
