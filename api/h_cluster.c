@@ -17,6 +17,8 @@
 #include <string.h>
 
 #define PATIENCE_MS	3000
+/* Of a node that does not answer: more than any that is asked for. */
+#define LAG_UNKNOWN	1000000000
 
 /* This node, as a member. */
 struct member {
@@ -131,7 +133,8 @@ put_member(struct steme_buf *b, const struct member *m)
 	steme_buf_printf(b, "{\"id\":\"%s\",\"name\":", m->id);
 	put_string(b, m->name);
 	steme_buf_printf(b, ",\"status\":\"%s\",\"role\":\"primary\","
-	    "\"replication_lag\":0,\"address\":", m->status);
+	    "\"replication_lag\":%d,\"address\":", m->status,
+	    m->answers ? 0 : LAG_UNKNOWN);
 	put_string(b, m->address);
 	steme_buf_putc(b, '}');
 }
@@ -215,8 +218,8 @@ reply_sync_status(struct api_request *r)
 	if (!look(r, &m))
 		return;
 	steme_buf_printf(&b, "{\"status\":\"%s\",\"node\":\"%s\",\"lsn\":%" PRIu64
-	    ",\"running\":false,\"progress\":1,\"peers\":[]}",
-	    m.answers ? "in_sync" : "down", m.id, m.lsn);
+	    ",\"running\":false,\"progress\":%d,\"peers\":[]}",
+	    m.answers ? "in_sync" : "down", m.id, m.lsn, m.answers);
 	reply(r, &b);
 }
 

@@ -9,7 +9,7 @@ function members(a)
 {
 	return table("Nodes", ["name", "status", "role", ["lag", "num"], "address", "id"], a.members.map((m) => [
 		h("bdi", null, visible(m.name ?? m.id)), h("span.state", { "data-state": m.status === "UP" ? "current" : "superseded" }, m.status),
-		m.role, `${m.replication_lag} s`, h("bdi", null, visible(m.address ?? "–")), h("code", null, m.id)]), { class: "cards" });
+		m.role, m.status === "DOWN" ? "–" : `${m.replication_lag} s`, h("bdi", null, visible(m.address ?? "–")), h("code", null, m.id)]), { class: "cards" });
 }
 
 /* An object of plain members. */

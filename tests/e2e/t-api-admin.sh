@@ -145,6 +145,7 @@ for _ in $(seq 200); do
 done
 is "a member whose daemon is gone is down, under the same id" "$I DOWN" bash -c \
     "curl -s $U/cluster/members | jq -r '.members[0] | \"\(.id) \(.status)\"'"
+is "whoever looks for laggards finds it" "$I" bash -c "curl -s $U/cluster/members | jq -r '.members[] | select(.replication_lag > 5) | .id'"
 is "health says so" 'down 0' bash -c "curl -s $U/cluster/health | jq -r '\"\(.status) \(.healthy_nodes)\"'"
 is "so does status" down bash -c "curl -s $U/v1/admin/cluster/status | jq -r .health.status"
 answers "it cannot be synced" 503 -d "{\"target_node\": \"$N\"}" "$U/cluster/sync"
