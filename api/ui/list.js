@@ -19,6 +19,7 @@ export function list({ label, row, name, more })
 	const items = [];
 	const size = h("div.list-size");
 	const box = h("div.list", { role: "list", "aria-label": label, on: { scroll: draw, keydown: key } }, size);
+	let back = history.state?.at ?? 0;	/* where it was left */
 	let at = 0, complete = false, asked = false, typed = "", typedAt = 0;
 
 	function make(i)
@@ -27,7 +28,8 @@ export function list({ label, row, name, more })
 
 		return h("div.list-row", { role: "listitem", "data-i": i, style: { top: `${i * ROW}px` },
 		    "aria-setsize": complete ? items.length : -1, "aria-posinset": i + 1 },
-		    h("a", { href, tabindex: i === at ? 0 : -1, on: { focus: () => point(i) } }, nodes));
+		    h("a", { href, tabindex: i === at ? 0 : -1, on: { focus: () => point(i),
+			click: () => history.replaceState({ at: i }, "") } }, nodes));	/* for who comes back */
 	}
 
 	function draw()
@@ -45,6 +47,8 @@ export function list({ label, row, name, more })
 				const next = [...size.children].find((e) => Number(e.dataset.i) > i);
 				size.insertBefore(make(i), next ?? null);
 			}
+		if (items.length > 0 && size.querySelector('a[tabindex="0"]') === null)
+			point(Math.floor(box.scrollTop / ROW));	/* Tab leads to what is in sight */
 		if (last >= items.length - AROUND)
 			ask();
 	}
@@ -113,7 +117,16 @@ export function list({ label, row, name, more })
 	}
 
 	/* once it has a height */
-	new ResizeObserver(draw).observe(box);
+	new ResizeObserver(() => {
+		const i = Math.min(back, items.length - 1);
+
+		if (i > 0)
+			box.scrollTop = i * ROW - box.clientHeight / 2;
+		draw();
+		if (i > 0)
+			point(i);
+		back = 0;
+	}).observe(box);
 	return {
 		element: box,
 		append(new_items, isLast) {
