@@ -14,6 +14,9 @@
 #define SLOW_SYNC_EVERY	(INT64_C(10) * 1000000)
 /* What operators look for when the index cannot be written. */
 #define KV_FAILED	"Failed to write to KV store: Index update failed"
+/* What those are told whose write was not begun because of that. */
+#define INDEX_FULL	"the disk that holds the index is full; nothing was stored: free " \
+	"some space and writes go on by themselves"
 /* Free space is looked at after so many bytes put into the index. */
 #define SPACE_EVERY	(4u << 20)
 
@@ -60,11 +63,24 @@ set_state(struct steme_store *s, enum steme_write_state st, const char *reason)
 		steme_trouble(s, STEME_ENOSPC, "writes are refused", reason);
 }
 
+/* Writes stop for good; why has words already. */
 static void
-now_full(struct steme_store *s, const struct steme_why *why)
+index_failed(struct steme_store *s, int err, const struct steme_why *why)
+{
+	struct steme_why reason;
+
+	steme_trouble(s, err, KV_FAILED, why->text);
+	steme_fail(&reason, err, "the index could not be written (%s)",
+	    steme_strerror(err));
+	steme_store_failed(s, reason.text);
+}
+
+/* reason: what is told to who comes before the next try, so of a write that is not begun. */
+static void
+now_full(struct steme_store *s, const char *reason)
 {
 	s->full_until_us = steme_mono_us(s->clock) + 1000000;
-	set_state(s, STEME_WRITES_FULL, why->text);
+	set_state(s, STEME_WRITES_FULL, reason);
 }
 
 /* The group that the log has and the index had no room for. */
@@ -78,17 +94,15 @@ catch_up(struct steme_store *s, struct steme_why *why)
 		s->behind = false;
 		err = steme_publish_late(s);
 	} else if (err == STEME_ENOSPC) {
-		steme_fail(why, err, "the disk that holds the index is full; nothing "
-		    "was stored: free some space and writes go on by themselves");
-		now_full(s, why);
+		steme_fail(why, err, "%s", INDEX_FULL);
+		now_full(s, INDEX_FULL);
 		return err;
 	}
 	if (err == STEME_OK)
 		return err;
-	steme_fail(why, err, "the index could not be written (%s); the log has all, "
-	    "a restart replays it", steme_strerror(err));
-	steme_trouble(s, err, KV_FAILED, why->text);
-	steme_store_failed(s, why->text);
+	steme_fail(why, err, "the index could not be written (%s); nothing was stored",
+	    steme_strerror(err));
+	index_failed(s, err, why);
 	return err;
 }
 
@@ -105,7 +119,7 @@ may_commit(struct steme_store *s, struct steme_why *why)
 	memcpy(reason, s->reason, sizeof(reason));
 	pthread_mutex_unlock(&s->mu);
 	if (st == STEME_WRITES_FAILED)
-		return steme_fail(why, STEME_EREADONLY, "%s", reason);
+		return steme_fail(why, STEME_EREADONLY, "%s; nothing was stored", reason);
 	/* a try costs a write and a sync: at most one a second while the disk is full */
 	if (st == STEME_WRITES_FULL &&
 	    steme_mono_us(s->clock) < s->full_until_us)
@@ -119,7 +133,7 @@ may_commit(struct steme_store *s, struct steme_why *why)
 		return err;
 	if (!steme_store_space_low(s, why))
 		return STEME_OK;
-	now_full(s, why);
+	now_full(s, why->text);
 	return STEME_ENOSPC;
 }
 
@@ -133,7 +147,7 @@ watch_space(struct steme_store *s)
 		return;
 	s->space_put_bytes = s->apply.put_bytes;
 	if (steme_store_space_low(s, &why))
-		now_full(s, &why);
+		now_full(s, why.text);
 }
 
 static int
@@ -154,7 +168,7 @@ log_group(struct steme_store *s, struct steme_group *g, struct steme_why *why)
 	if (err == STEME_ENOSPC) {
 		steme_fail(why, err, "the disk that holds the log is full; nothing "
 		    "was stored: free some space and writes go on by themselves");
-		now_full(s, why);
+		now_full(s, why->text);
 		return err;
 	}
 	/* these leave the log as it was */
@@ -209,7 +223,7 @@ not_indexed(struct steme_store *s, int err, struct steme_why *why)
 		steme_fail(why, err, "the disk that holds the index is full; what was "
 		    "written is in the log and appears by itself when there is room");
 		s->behind = true;
-		now_full(s, why);
+		now_full(s, INDEX_FULL);
 		steme_trouble(s, err, KV_FAILED, why->text);
 		return;
 	}
@@ -217,8 +231,7 @@ not_indexed(struct steme_store *s, int err, struct steme_why *why)
 	s->apply.err = err;
 	steme_fail(why, err, "the index could not be written (%s); the log has the "
 	    "record, a restart replays it", steme_strerror(err));
-	steme_trouble(s, err, KV_FAILED, why->text);
-	steme_store_failed(s, why->text);
+	index_failed(s, err, why);
 }
 
 void
@@ -233,7 +246,7 @@ steme_commit_retry(struct steme_store *s)
 	pthread_mutex_unlock(&s->mu);
 	/* others fill the disk, too */
 	if (st == STEME_WRITES_OK && steme_store_space_low(s, &why))
-		now_full(s, &why);
+		now_full(s, why.text);
 	if (st != STEME_WRITES_FULL || may_commit(s, &why) != STEME_OK)
 		return;
 	/* the log's own tick has found out whether it has room */

@@ -353,24 +353,36 @@ START_TEST(an_index_that_cannot_be_written_stops_writes_until_a_restart)
 {
 	struct history *h = history_new(5);
 	struct steme_store *s = place_open(&h->p);
+	struct made m = make_claim(&h->ann, "a", "p", "1", T0);
+	struct made n = make_claim(&h->ann, "a", "p", "2", T0);
+	struct steme_put p = put_of(&m), q = put_of(&n);
+	struct steme_write w = { .puts = &p, .n = 1, .hand_in = true };
+	struct steme_write v = { .puts = &q, .n = 1, .hand_in = true };
 	struct steme_store_stats st;
 	uint64_t lsn;
 
 	ck_assert_int_eq(write_some(h, s, 3), STEME_OK);
 	lsn = steme_store_lsn(s);
 	h->ix->fail = STEME_EIO;
-	ck_assert_int_eq(write_some(h, s, 1), STEME_EIO);
-	ck_assert_int_eq(write_some(h, s, 1), STEME_EREADONLY);
+	ck_assert_int_eq(steme_store_write_wait(s, &w), STEME_EIO);
+	ck_assert_ptr_nonnull(strstr(w.why.text, "the log has the record"));
+	/* but not that of whoever comes after it */
+	ck_assert_int_eq(steme_store_write_wait(s, &v), STEME_EREADONLY);
+	ck_assert_ptr_nonnull(strstr(v.why.text, "nothing was stored"));
+	ck_assert_ptr_null(strstr(v.why.text, "the log has"));
 	ck_assert_uint_eq(steme_store_lsn(s), lsn);
 	steme_store_close(s);
 	h->ix->fail = 0;
 	/* it is in the log, so the next start has it */
 	s = come_back(h);
 	ck_assert_uint_eq(steme_store_lsn(s), lsn + 1);
+	ck_assert(has(s, &m.id) && !has(s, &n.id));
 	steme_store_stats(s, &st);
 	ck_assert_uint_eq(st.replayed_records, 1);
 	steme_store_close(s);
 	come_back_again(h);
+	made_free(&m);
+	made_free(&n);
 	history_free(h);
 }
 END_TEST
@@ -394,15 +406,17 @@ START_TEST(an_index_without_room_gets_the_group_later)
 	struct seen seen = { 0 };
 	struct steme_store *s;
 	struct steme_store_stats st;
-	struct made m, alias;
-	struct steme_put p[2];
+	struct made m, alias, other;
+	struct steme_put p[2], q;
 	struct steme_write w = { .puts = p, .n = 2, .hand_in = true };
+	struct steme_write v = { .puts = &q, .n = 1, .hand_in = true };
 
 	h->p.o.on_commit = see;
 	h->p.o.arg = &seen;
 	s = place_open(&h->p);
 	m = make_claim(&h->ann, "late", "p", "1", T0);
 	alias = make_alias(&h->p.op, "late", "later", T0);
+	other = make_claim(&h->ann, "late", "q", "1", T0);
 	ck_assert_int_eq(write_some(h, s, 3), STEME_OK);
 	ck_assert_uint_eq(seen.items, 3);
 	h->ix->fail = STEME_ENOSPC;
@@ -411,7 +425,12 @@ START_TEST(an_index_without_room_gets_the_group_later)
 	ck_assert_int_eq(steme_store_write_wait(s, &w), STEME_ENOSPC);
 	ck_assert_int_eq(p[0].err, STEME_ENOSPC);
 	ck_assert(!has(s, &m.id));
-	ck_assert_int_eq(write_some(h, s, 1), STEME_ENOSPC);
+	ck_assert_ptr_nonnull(strstr(w.why.text, "is in the log and appears"));
+	/* whoever comes now is not in the log, and is told so */
+	q = put_of(&other);
+	ck_assert_int_eq(steme_store_write_wait(s, &v), STEME_ENOSPC);
+	ck_assert_ptr_nonnull(strstr(v.why.text, "nothing was stored"));
+	ck_assert_ptr_null(strstr(q.why.text, "is in the log"));
 	ck_assert_int_eq(steme_store_checkpoint(s), STEME_EREADONLY);
 	steme_store_tick(s);
 	ck_assert(!has(s, &m.id));
@@ -420,6 +439,7 @@ START_TEST(an_index_without_room_gets_the_group_later)
 	h->p.clock.mono += 1100000;
 	steme_store_tick(s);
 	ck_assert(has(s, &m.id));
+	ck_assert(!has(s, &other.id));
 	ck_assert_uint_eq(seen.items, 5);
 	ck_assert_uint_eq(counting(s, "later", "p"), 1);
 	p[0] = put_of(&m);
@@ -439,6 +459,7 @@ START_TEST(an_index_without_room_gets_the_group_later)
 	steme_store_close(s);
 	made_free(&m);
 	made_free(&alias);
+	made_free(&other);
 	history_free(h);
 }
 END_TEST
