@@ -245,5 +245,5 @@ cmd_run(struct cli *c, int argc, char **argv)
 		watch(&s);
 	end(&s, &s.child[API], SIDECAR_MS);
 	end(&s, &s.child[FS], DAEMON_MS);
-	return err == STEME_OK ? outcome(&s) : cli_fail(c, err);
+	return err == STEME_OK ? outcome(&s) : up_fail(c, err);
 }

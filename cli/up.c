@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #define WAIT_S		60	/* for an answer, while the log stands still */
+#define WAIT_MAX_S	1000000
 #define MOUNT_WAIT_MS	5000
 #define HTTP_WAIT_MS	2000
 #define ANSWER_MS	2000
@@ -451,16 +452,35 @@ out:
 	return err;
 }
 
+/* -1: go on; or the exit status after a complaint. */
+static int
+check_args(struct cli *c, const struct up_args *a)
+{
+	if (a->o.no_mount && a->o.mount != NULL)
+		return cli_usage(c, "--mount and --no-mount exclude each other");
+	if (a->wait_s > WAIT_MAX_S)
+		return cli_usage(c, "--wait takes at most %d", WAIT_MAX_S);
+	return -1;
+}
+
+int
+up_fail(struct cli *c, int err)
+{
+	struct steme_why why = c->why;
+
+	return err == STEME_OK ? EX_OK : err == STEME_ENOTFOUND ?
+	    cli_missing(c, "%s", why.text) : cli_fail(c, err);
+}
+
 int
 up_run(struct cli *c, const struct up_args *a, bool *started, struct site *s)
 {
-	int err;
+	int status;
 
 	*started = false;
-	if (a->o.no_mount && a->o.mount != NULL)
-		return cli_usage(c, "--mount and --no-mount exclude each other");
-	err = bring_up(c, a, started, s);
-	return err == STEME_OK ? EX_OK : cli_fail(c, err);
+	if ((status = check_args(c, a)) >= 0)
+		return status;
+	return up_fail(c, bring_up(c, a, started, s));
 }
 
 /* Before anything is ended: what could not be started afterwards is refused. */
@@ -468,17 +488,16 @@ static int
 check_restart(struct cli *c, const struct up_args *a)
 {
 	struct site now, want;
-	int err;
+	int status, err;
 
-	if (a->o.no_mount && a->o.mount != NULL)
-		return cli_usage(c, "--mount and --no-mount exclude each other");
-	if ((err = find_sites(c, a, &want, &now)) != STEME_OK)
-		return cli_fail(c, err);
-	if (want.mount[0] != '\0' && strcmp(want.mount, now.mount) != 0 &&
-	    (err = up_clear_mount(c, &want)) != STEME_OK)
-		return cli_fail(c, err);
-	err = check_ports(c, &want, alive(&c->in, SIDECAR) ? &now : NULL);
-	return err == STEME_OK ? EX_OK : cli_fail(c, err);
+	if ((status = check_args(c, a)) >= 0)
+		return status;
+	if ((err = find_sites(c, a, &want, &now)) == STEME_OK &&
+	    want.mount[0] != '\0' && strcmp(want.mount, now.mount) != 0)
+		err = up_clear_mount(c, &want);
+	if (err == STEME_OK)
+		err = check_ports(c, &want, alive(&c->in, SIDECAR) ? &now : NULL);
+	return up_fail(c, err);
 }
 
 /* ---- the commands ---- */

@@ -21,6 +21,8 @@ void up_options(struct up_args *a, struct cli_opt opts[UP_OPTS]);
 int up_clear_mount(struct cli *c, const struct site *site);
 /* Brings both daemons up; *started: one of them was started. */
 int up_run(struct cli *c, const struct up_args *a, bool *started, struct site *s);
+/* The exit status of err (STEME_OK, too), after a complaint: c->why. */
+int up_fail(struct cli *c, int err);
 /* Ends both; *was: one of them ran.  mount: where, if that is not recorded; or NULL. */
 int down_run(struct cli *c, const char *mount, bool *was);
 

@@ -136,6 +136,8 @@ web=$!
 for _ in $(seq 50); do curl -s "http://127.0.0.1:$((P + 1))" >/dev/null && break; sleep 0.1; done
 like "a port in use is named" "port $((P + 1)).*in use" "$STEME" up --port "$((P + 1))"
 kill "$web"
+is "a wait beyond all measure is 64" 64 rc "$STEME" up --wait 18446744073709551615
+is "a folder that cannot be made is 66" 66 rc "$STEME" up --dir /proc/none --no-mount
 is "up with the old port goes on" 0 rc "$STEME" up
 "$STEME" down >/dev/null
 like "a mount that would hide the data" 'would hide' "$STEME" up --mount "$T"
