@@ -17,10 +17,12 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -115,6 +117,9 @@ check_fuse(struct doctor *d)
 		    "allow the device; or use steme up --no-mount",
 		    "/dev/fuse cannot be opened: %s", strerror(errno));
 	}
+	if (geteuid() == 0 && prctl(PR_CAPBSET_READ, CAP_SYS_ADMIN, 0, 0, 0) == 0)
+		say(d, BAD, "fuse", "docker run --device /dev/fuse --cap-add SYS_ADMIN, or "
+		    "steme up --no-mount", "this container may not mount");
 	if (geteuid() != 0 && access("/usr/bin/fusermount3", X_OK) < 0 &&
 	    access("/bin/fusermount3", X_OK) < 0)
 		say(d, BAD, "fuse", "apt-get install fuse3", "fusermount3 is missing; "

@@ -173,8 +173,11 @@ open_session(struct steme_fs *fs, struct steme_why *why)
 	if (fuse_session_mount(fs->se, fs->o.mountpoint) != 0) {
 		fuse_session_destroy(fs->se);
 		fs->se = NULL;
-		return steme_fail(why, STEME_EPERM, "cannot mount at %s: check that "
-		    "/dev/fuse exists%s", fs->o.mountpoint, root ? "" :
+		return steme_fail(why, STEME_EPERM, "cannot mount at %s (why stands "
+		    "in the log before this): check that /dev/fuse exists%s, or "
+		    "start with --no-mount", fs->o.mountpoint, root ?
+		    " and that you may mount (a container needs --device /dev/fuse "
+		    "--cap-add SYS_ADMIN)" :
 		    " and that fusermount3 (package fuse3) is installed");
 	}
 	return STEME_OK;

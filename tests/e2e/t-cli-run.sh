@@ -141,6 +141,12 @@ is "a folder that cannot be made is 66" 66 rc "$STEME" up --dir /proc/none --no-
 is "up with the old port goes on" 0 rc "$STEME" up
 "$STEME" down >/dev/null
 like "a mount that would hide the data" 'would hide' "$STEME" up --mount "$T"
+if [ "$(id -u)" = 0 ]; then
+	like "up says what a container needs that may not mount" 'cap-add SYS_ADMIN' \
+		setpriv --bounding-set -sys_admin "$STEME" up --port "$P"
+	like "so does doctor" 'BAD +fuse +this container may not mount' \
+		setpriv --bounding-set -sys_admin "$STEME" doctor
+fi
 like "or everything" 'would hide' "$STEME" up --mount /
 like "a mount among the daemon's own files" 'lies in .*/wal, where' "$STEME" up --mount "$D/wal/mnt"
 like "a bad configuration is named" "api.toml" \
