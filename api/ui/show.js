@@ -9,7 +9,8 @@ export const TIERS = ["regulatory", "clinical", "observational", "expert", "comm
 const LONG = 280;
 
 /* Characters that show nothing, or that change how others stand. */
-const UNSEEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/;
+const UNSEEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb]/;
+const spelled = (c) => "U+" + c.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0");
 
 /* Text with what cannot be seen spelled out; a list of nodes and strings. */
 export function visible(s)
@@ -22,8 +23,7 @@ export function visible(s)
 			continue;
 		if (i > from)
 			out.push(s.slice(from, i));
-		out.push(h("span.unseen", null,
-		    "U+" + s.charCodeAt(i).toString(16).toUpperCase().padStart(4, "0")));
+		out.push(h("span.unseen", null, spelled(s[i])));
 		from = i + 1;
 	}
 	out.push(s.slice(from));
@@ -71,7 +71,7 @@ function longText(s)
 }
 
 /* The same in a line of plain text, for labels. */
-export const plain = (object) => cut(String(object?.value ?? object ?? ""), 80);
+export const plain = (object) => cut(String(object?.value ?? object ?? ""), 80).replace(new RegExp(UNSEEN, "g"), spelled);
 
 export const count = (n) => Number(n).toLocaleString("en-US");
 

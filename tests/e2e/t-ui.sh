@@ -77,14 +77,14 @@ c = "hostile/<img src=x onerror=window.hacked=1>"
 for predicate, value in (
         ("script", "<script>window.hacked=1</script>"), ("markup", "\"><img src=x onerror=window.hacked=1>"),
         ("<b onclick=alert(1)>x", "{{7*7}} ${7*7} javascript:alert(1)"), ("a%2Fb?c#d&e=1", "&lt;&amp;"),
-        ("turned", "abc\u202edef\u2066ghi"), ("right to left", "\u05e9\u05dc\u05d5\u05dd 123 abc"), ("nul", "a\x00b\x1b[31mc"),
+        ("turned", "abc\u202edef\u2066ghi"), ("filled", "EUR\u3164"), ("right to left", "\u05e9\u05dc\u05d5\u05dd 123 abc"), ("nul", "a\x00b\x1b[31mc"),
         ("long", "x" * 65536), ("lines", "one\n\ttwo\r\nthree"), ("empty", ""), ("flag", True),
         ("link", {"type": "reference", "value": c}), ("emoji", "\U0001f469\u200d\U0001f52c" * 200)):
     print(json.dumps({"concept_path": c, "predicate": predicate, "object": value, "source": "javascript:window.hacked=1"}))
 print('{"concept_path":"%s","predicate":"spelled","object":1.50E+2}' % c)
 print('{"concept_path":"%s","predicate":"long number","object":123456789012345678901234567890}' % c)
 EOP
-is "10,000 children, 1,001 claims and hostile values are taken" 11217 bash -c \
+is "10,000 children, 1,001 claims and hostile values are taken" 11218 bash -c \
     "curl -sS --data-binary @'$T/claims' '$U/v1/assertions' | grep -c created"
 
 if [ -n "${STEME_SHOTS:-}" ]; then
