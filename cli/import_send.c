@@ -116,6 +116,10 @@ fail(struct sender *s, int err, const struct steme_why *why)
 		return;
 	if (why != NULL && why->text[0] != '\0')
 		s->why = *why;
+	else if (err == STEME_ECONN || err == STEME_ETIMEOUT)
+		steme_fail(&s->why, err, "the daemon at %s %s; what is wrong says: "
+		    "steme status --dir %s", s->o.c->in.socket, err == STEME_ECONN ?
+		    "went away" : "does not answer", s->o.c->in.dir);
 	else
 		steme_fail(&s->why, err, "%s", steme_strerror(err));
 	s->err = err;

@@ -138,6 +138,17 @@ kill -CONT "$fs"
 is "the second one ends it" 130 echo "$status"
 ok "nothing is half done" "$STEME" verify
 
+"$STEME" import --format ndjson "$T/fifo" >"$T/cut.out" 2>&1 &
+i=$!
+exec 9>"$T/fifo"
+kill -9 "$fs"
+head -n 10 "$T/c.ndjson" >&9
+exec 9>&-
+{ wait "$i"; } 2>/dev/null
+is "a daemon that went away is 69" 69 echo "$?"
+like "and said, with what to look at" "$D/run/control.sock went away.*steme status" cat "$T/cut.out"
+ok "up after that" "$STEME" up
+
 "$STEME" import --batch "$T/c.ndjson" >"$T/cut.out" 2>&1 &
 i=$!
 for _ in $(seq 200); do
