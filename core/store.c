@@ -186,8 +186,12 @@ steme_store_open(struct steme_store **out, const struct steme_store_opts *o,
 	if ((err = load_globals(s)) != STEME_OK)
 		goto out;
 	err = steme_changes_create(&s->changes, o->changes_path);
-	if (err != STEME_OK)
+	if (err != STEME_OK) {
+		steme_fail(why, err, "the change counters %s cannot be made: %s",
+		    o->changes_path == NULL ? "" : o->changes_path,
+		    steme_strerror(err));
 		goto out;
+	}
 	s->hlc_last = s->hlc = s->apply.at.hlc;
 	s->counts = s->apply.at.counts;
 	s->checkpoint_us = steme_mono_us(s->clock);

@@ -293,6 +293,20 @@ START_TEST(less_than_the_index_held_is_not_built_silently)
 }
 END_TEST
 
+START_TEST(what_cannot_be_made_at_a_start_is_named)
+{
+	struct steme_store *s = fresh(0);
+	struct steme_why why = { "" };
+
+	steme_store_close(s);
+	P.o.changes_path = "/dev/null/changes";
+	ck_assert_int_ne(steme_store_open(&s, &P.o, &why), STEME_OK);
+	ck_assert_ptr_nonnull(strstr(why.text, "/dev/null/changes"));
+	P.o.changes_path = NULL;
+	done_with(place_open(&P));
+}
+END_TEST
+
 static Suite *
 suite(void)
 {
@@ -307,6 +321,7 @@ suite(void)
 	tcase_add_loop_test(t, an_online_rebuild_gives_the_same_index, 0, 2);
 	tcase_add_test(t, an_offline_rebuild_gives_the_same_index);
 	tcase_add_test(t, less_than_the_index_held_is_not_built_silently);
+	tcase_add_test(t, what_cannot_be_made_at_a_start_is_named);
 	suite_add_tcase(s, t);
 	return s;
 }
