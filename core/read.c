@@ -184,11 +184,15 @@ steme_store_newest_child(struct steme_store *s, struct steme_str parent,
     uint64_t *first_lsn)
 {
 	uint64_t visible = steme_store_lsn(s), lsn = UINT64_MAX;
-	struct steme_gen *g = steme_gen_get(s);
 	struct steme_keybuf from, to;
-	struct steme_iter it;
+	struct steme_iter it = { 0 };
+	struct steme_gen *g;
 	int err;
 
+	*first_lsn = 0;
+	if (parent.n > STEME_CONCEPT_MAX)
+		return STEME_OK;
+	g = steme_gen_get(s);
 	steme_key_range_children(&from, &to, parent, 0);
 	err = g->ix->ops->iter_open(g->ix, NULL, from.b, from.n, to.b, to.n, true,
 	    &it);
@@ -198,7 +202,8 @@ steme_store_newest_child(struct steme_store *s, struct steme_str parent,
 		err = steme_key_parse_child(&lsn, it.key, it.klen);
 	g->ix->ops->iter_close(g->ix, &it);
 	steme_gen_put(g);
-	*first_lsn = err == STEME_OK ? lsn : 0;
+	if (err == STEME_OK)
+		*first_lsn = lsn;
 	return err == STEME_ENOTFOUND ? STEME_OK :
 	    steme_store_index_error(s, err, "looking for the newest child");
 }
