@@ -249,6 +249,7 @@ request(struct ctl_conn *c, const struct steme_frame *f, const uint8_t *payload)
 		c->reqs->prev = q;
 	c->reqs = q;
 	c->nreqs++;
+	c->held += f->len;
 	MUST(pthread_mutex_unlock(&c->mu));
 	steme_service_handle(c->t->ctl->o.service, &q->r);
 }

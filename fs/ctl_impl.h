@@ -16,6 +16,7 @@
 
 #define CTL_THREADS_MAX	16
 #define CTL_HIGH	(1u << 20)	/* unread bytes at which reading pauses */
+#define CTL_HELD	(8u << 20)	/* bytes of requests in hand at which it pauses, too */
 #define CTL_STREAM_HIGH	(512u << 10)	/* and at which streams wait */
 #define CTL_STALL_MS	60000
 #define CTL_SMALL	1024		/* payloads copied into their request */
@@ -82,6 +83,7 @@ struct ctl_conn {
 	bool starved;			/* (mu) a stream waits for room */
 	struct ctl_req *reqs;		/* (mu) */
 	unsigned nreqs;			/* (mu) */
+	size_t held;			/* (mu) bytes of their payloads */
 	struct steme_buf out;		/* (mu) frames to send */
 	struct steme_buf tx;		/* of the flusher */
 	size_t tx_sent;			/* (mu) of tx */

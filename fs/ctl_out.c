@@ -34,7 +34,7 @@ bool
 steme_conn_may_read_locked(const struct ctl_conn *c)
 {
 	return !c->dead && !c->ending && c->bodies == NULL &&
-	    c->nreqs < c->t->ctl->o.max_inflight &&
+	    c->nreqs < c->t->ctl->o.max_inflight && c->held < CTL_HELD &&
 	    steme_conn_unread_locked(c) < CTL_HIGH;
 }
 
@@ -225,6 +225,7 @@ unlink_locked(struct ctl_conn *c, struct ctl_req *q)
 	if (q->next != NULL)
 		q->next->prev = q->prev;
 	c->nreqs--;
+	c->held -= q->r.len;
 }
 
 static void

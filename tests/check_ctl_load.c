@@ -2,6 +2,7 @@
 /* check_ctl_load.c - the control socket: many clients, limits, streams and ends. */
 #include "config.h"
 #include "fs/ctl_impl.h"
+#include "core/store_impl.h"
 #include "tests/ctl_util.h"
 
 /* ---- many at once ---- */
@@ -295,6 +296,65 @@ START_TEST(no_more_is_taken_in_hand_than_the_limit)
 }
 END_TEST
 
+START_TEST(large_requests_are_bounded_by_their_bytes)
+{
+	enum { FRAMES = 40, CLAIMS = 16, VALUE = 60000 };
+	struct made m[CLAIMS];
+	struct steme_buf b = {0}, frame = {0};
+	struct steme_frame f;
+	size_t at = 0;
+	char *v = malloc(VALUE + 1);
+	int fd = raw_connect(&D), done = 0;
+
+	raw_greet(fd);
+	memset(v, 'x', VALUE);
+	v[VALUE] = '\0';
+	steme_msg_put_puts(&b, CLAIMS);
+	for (int i = 0; i < CLAIMS; i++) {
+		m[i] = make_claim(&D.g.ann, "a/b", "p", v, T0 - i);
+		steme_msg_put_item(&b, (struct steme_str){ (const char *)m[i].bytes,
+		    m[i].n }, &m[i].sig);
+	}
+	for (unsigned i = 0; i < FRAMES; i++) {
+		steme_sock_header(&frame, b.len, STEME_MSG_PUT, i + 1);
+		steme_buf_put(&frame, b.data, b.len);
+	}
+	/* nobody commits meanwhile, so nothing is answered */
+	steme_lead_acquire(D.g.s);
+	while (at < frame.len) {
+		struct pollfd p = { fd, POLLOUT, 0 };
+		ssize_t n = send(fd, frame.data + at, frame.len - at,
+		    MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (n > 0)
+			at += (size_t)n;
+		else if (poll(&p, 1, 500) <= 0)
+			break;
+	}
+	ck_assert_uint_lt(stats().requests, 12);	/* HELLO, and 8 MiB of them */
+	steme_lead_release(D.g.s);
+	while (done < FRAMES) {
+		ssize_t n = at < frame.len ? send(fd, frame.data + at, frame.len - at,
+		    MSG_NOSIGNAL | MSG_DONTWAIT) : 0;
+		struct pollfd p = { fd, POLLIN, 0 };
+
+		at += n > 0 ? (size_t)n : 0;
+		if (poll(&p, 1, 10) <= 0)
+			continue;
+		steme_buf_clear(&b);
+		ck_assert(raw_answer(fd, &f, &b));
+		ck_assert_uint_eq(f.flags & STEME_F_ERROR, 0);
+		done += !(f.flags & STEME_F_MORE);
+	}
+	close(fd);
+	for (int i = 0; i < CLAIMS; i++)
+		made_free(&m[i]);
+	free(v);
+	steme_buf_fini(&b);
+	steme_buf_fini(&frame);
+}
+END_TEST
+
 START_TEST(a_long_answer_comes_in_frames)
 {
 	struct steme_client *c = client(&D, STEME_ROLE_NONE);
@@ -585,6 +645,7 @@ suite(void)
 	tcase_add_test(t, who_does_not_read_does_not_make_the_daemon_swell);
 	tcase_add_test(t, small_answers_that_nobody_reads_pause_reading_too);
 	tcase_add_test(t, no_more_is_taken_in_hand_than_the_limit);
+	tcase_add_test(t, large_requests_are_bounded_by_their_bytes);
 	tcase_add_test(t, a_long_answer_comes_in_frames);
 	tcase_add_test(t, too_much_unread_ends_the_connection);
 	suite_add_tcase(s, t);
