@@ -5,6 +5,7 @@
  */
 #include "config.h"
 #include "fs/seed.h"
+#include "core/log.h"
 #include "core/setting.h"
 
 #include <string.h>
@@ -48,6 +49,13 @@ fs_seed(struct steme_store *s, const struct steme_key *op,
 	char hex[STEME_ID_HEX + 1];
 	int err;
 
+	if (!steme_id_eq(&op->agent, &steme_store_genesis(s)->operator_)) {
+		steme_id_hex(hex, &steme_store_genesis(s)->operator_);
+		steme_log(STEME_WARN, "keys/operator.pem is not the key of this store's "
+		    "operator (%s): caps, drain, API keys and other settings cannot be "
+		    "changed until the store's own is put back, and the daemon started "
+		    "again", hex);
+	}
 	if (steme_store_lsn(s) > 1)
 		return STEME_OK;
 	steme_id_hex(hex, &op->agent);

@@ -9,7 +9,7 @@
 
 /*
  * Writes the operator as first steward and [lens] of the configuration, unless the
- * store has records beyond its genesis.  Idempotent.
+ * store has records beyond its genesis.  Idempotent.  Warns if op is not its operator.
  */
 int fs_seed(struct steme_store *s, const struct steme_key *op,
     const struct steme_conf *conf, struct steme_why *why);
