@@ -156,6 +156,22 @@ store_opts(struct offline *o)
 	return s;
 }
 
+/* Opening makes a damaged index anew, and what was checked is the new one. */
+static void
+tell_index(struct offline *o, struct steme_store *s, struct steme_check_report *r)
+{
+	struct steme_finding f = { .err = STEME_ECORRUPT };
+	struct steme_store_stats st;
+
+	steme_store_stats(s, &st);
+	if (!st.index_was_damaged)
+		return;
+	snprintf(f.text, sizeof(f.text), "the index in %s was damaged; it was made anew "
+	    "from the log just now", o->kv);
+	r->problems++;
+	on_finding(o, &f);
+}
+
 static int
 verify(struct offline *o)
 {
@@ -172,6 +188,7 @@ verify(struct offline *o)
 		return fail(o, err);
 	}
 	err = steme_store_verify(s, &k, &r, &o->why);
+	tell_index(o, s, &r);
 	out_bar_clear(&o->bar);
 	steme_store_close(s);
 	if (err != STEME_OK && err != STEME_ECORRUPT)

@@ -219,6 +219,7 @@ steme_recover(struct steme_store *s, const struct steme_store_opts *o,
 	if ((err = open_index(s, o, &st, why)) != STEME_OK)
 		return err;
 	s->full_rebuild = full = st.rebuild != NULL;
+	s->was_damaged = st.damaged;
 	s->applied_gaps = st.gap;
 	if (st.gap)
 		steme_log(STEME_WARN | STEME_LOG_STORAGE, "index: batches after %"

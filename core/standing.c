@@ -154,6 +154,7 @@ steme_standing_open(struct steme_store *s, bool locked, struct steme_standing *s
 	*out = NULL;
 	if (steme_marked_rebuild(s)) {
 		standing_none(st, "it was marked by an index error");
+		st->damaged = true;
 		return STEME_OK;
 	}
 	err = steme_gen_open(&g, s, s->kv_dir, &what);
@@ -172,6 +173,7 @@ steme_standing_open(struct steme_store *s, bool locked, struct steme_standing *s
 		    what.text[0] != '\0' ? what.text :
 		    "its records of itself cannot be read");
 		standing_none(st, "it is damaged");
+		st->damaged = true;
 		return STEME_OK;
 	}
 	if (err == STEME_EBUSY && !locked)

@@ -342,6 +342,7 @@ steme_store_stats(struct steme_store *s, struct steme_store_stats *out)
 	out->lost_segment_records = atomic_load(&s->lost_records);
 	out->replayed_records = s->replayed_records;
 	out->applied_gaps = s->applied_gaps;
+	out->index_was_damaged = s->was_damaged;
 	out->rebuilding = atomic_load(&s->rebuilding);
 	out->rebuild_permille = atomic_load(&s->rebuild_permille);
 	out->index_error = atomic_load(&s->index_error);

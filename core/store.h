@@ -264,6 +264,7 @@ struct steme_store_stats {
 	bool index_error;		/* damage was found; the next start rebuilds */
 	bool rebuilding;
 	unsigned rebuild_permille;
+	bool index_was_damaged;		/* this start found it so, and made it anew */
 	bool full_rebuild;		/* this start, or a rebuild since, read the whole log */
 	char rebuild_error[512];	/* of the last online rebuild; "": it went well */
 	uint64_t disk_free, disk_total;	/* of the disk with the index; bytes */

@@ -123,6 +123,7 @@ struct steme_store {
 	int64_t sync_us_sum;		/* (mu) */
 	struct steme_meta_rebuilt rebuilt;	/* (mu) */
 	bool full_rebuild;		/* (mu) */
+	bool was_damaged;		/* the index, when this process opened it */
 	char rebuild_error[512];	/* (mu) */
 	uint64_t globals_lsn, globals_hlc;	/* (mu) of the newest global looked up */
 
@@ -271,6 +272,7 @@ struct steme_standing {
 	bool gap;			/* batches after it were lost */
 	bool empty;			/* nothing in it */
 	const char *rebuild;		/* why the index cannot be used; NULL: it can */
+	bool damaged;			/* because of an error in it */
 };
 
 /* Where ix stands.  An error: its entries cannot be read. */

@@ -57,6 +57,12 @@ ok "the index can be made anew from the log" "$STEME" rebuild
 ok "verify after that" "$STEME" verify
 "$STEME" down >/dev/null
 
+# a check of an index that cannot even be opened does not end well
+echo damaged >"$D/kv/CURRENT"
+is "a damaged index is damage" "1 ECORRUPT 1" sh -c "'$STEME' verify --json 2>/dev/null >'$T/found'; echo \$? \$(jq -r '.finding // .problems' '$T/found')"
+like "it is named, and what became of it" "the index in $D/kv was damaged; it was made anew" cat "$T/found"
+ok "and then all is well" "$STEME" verify
+
 # the disk does not give the index: the log has everything
 table=$(ls "$D"/kv/*.ldb | head -n 1)
 ln -sf "${table##*/}" "$table"
@@ -115,4 +121,15 @@ rm -r "$D/kv" "$(find "$D/wal" -name 'segment.*.wal' | sort | head -n 1)"
 like "the daemon names what to do" 'lacks records 1 to [0-9]+.*steme rebuild --accept-gaps' up
 ok "which does it" "$STEME" rebuild --accept-gaps
 ok "then it starts" up
+
+# a lost operator key is made anew, which makes it nobody's
+"$STEME" down >/dev/null
+mv "$D/keys/operator.pem" "$T/operator.pem"
+up || { fail "up without the operator's key"; cat "$T/up.out"; }
+like "the log says what that means" "operator.pem is not the key of this store's operator \\([0-9a-f]{64}\\)" cat "$D/log/stemefs.log"
+"$STEME" down >/dev/null
+mv "$T/operator.pem" "$D/keys/operator.pem"
+: >"$D/log/stemefs.log"
+up || { fail "up with the key put back"; cat "$T/up.out"; }
+is "nothing is said of the right one" 0 sh -c "grep -c 'operator.pem' '$D/log/stemefs.log'"
 done_testing
