@@ -347,6 +347,7 @@ main(int argc, char **argv)
 	sigaddset(&set, SIGINT);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);	/* a file over its limit: EFBIG, which is told */
 	/*
 	 * Answers that are kept make the heap grow.  The first arena grows in strides,
 	 * others by a system call for each answer; and few threads allocate here.

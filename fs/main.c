@@ -537,6 +537,7 @@ block_signals(sigset_t *set)
 	sigaddset(set, SIGHUP);
 	pthread_sigmask(SIG_BLOCK, set, NULL);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);	/* a file over its limit: EFBIG, which is told */
 }
 
 /* Many connections and tables: as many descriptors as we may have. */

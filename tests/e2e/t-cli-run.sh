@@ -173,6 +173,9 @@ for words in "bogus --json" "query --bogus --json" "query --json --bogus"; do
 done
 is "behind -- it is no option" 64 rc "$STEME" query a b -- --json
 is "--json after --version" 1 sh -c "'$STEME' --version --json | jq .object_format"
+# a limit on the size of files is an error like others, not the end by a signal
+like "a file over its limit is told" 'cannot allocate a new log segment' \
+    sh -c "ulimit -f 4096; '$STEME' up --dir '$T/limited' --no-mount --port $((P + 1))"
 for cmd in $("$STEME" help --names); do
 	like "$cmd --help has an example" '^example: steme ' "$STEME" "$cmd" --help
 done
