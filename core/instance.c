@@ -107,25 +107,46 @@ steme_instance_mount(const struct steme_instance *in, const char *mount,
 	return STEME_OK;
 }
 
+/* A new folder's entry is durable with its parent: what is acknowledged below it lasts. */
+static int
+sync_parent(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char up[PATH_MAX];
+	int fd, err;
+
+	snprintf(up, sizeof(up), "%.*s", slash == path ? 1 : (int)(slash - path), path);
+	if ((fd = open(up, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
+		return -1;
+	err = fsync(fd);
+	close(fd);
+	return err;
+}
+
+static int
+make_dir(const char *path, mode_t mode, struct steme_why *why)
+{
+	if (mkdir(path, mode) == 0 ? sync_parent(path) < 0 : errno != EEXIST)
+		return steme_fail(why, steme_err_from_errno(errno),
+		    "cannot make the folder %s: %s", path, strerror(errno));
+	return STEME_OK;
+}
+
 static int
 make_dirs(const char *path, mode_t mode, struct steme_why *why)
 {
 	char p[PATH_MAX];
+	int err = STEME_OK;
 
 	snprintf(p, sizeof(p), "%s", path);
-	for (char *s = p + 1; *s != '\0'; s++) {
+	for (char *s = p + 1; *s != '\0' && err == STEME_OK; s++) {
 		if (*s != '/')
 			continue;
 		*s = '\0';
-		if (mkdir(p, 0755) < 0 && errno != EEXIST)
-			return steme_fail(why, steme_err_from_errno(errno),
-			    "cannot make the folder %s: %s", p, strerror(errno));
+		err = make_dir(p, 0755, why);
 		*s = '/';
 	}
-	if (mkdir(p, mode) < 0 && errno != EEXIST)
-		return steme_fail(why, steme_err_from_errno(errno),
-		    "cannot make the folder %s: %s", p, strerror(errno));
-	return STEME_OK;
+	return err == STEME_OK ? make_dir(p, mode, why) : err;
 }
 
 int
