@@ -11,8 +11,9 @@
 #include <string.h>
 
 static struct fs_nodes *t;
-static struct fs_inval oldest;		/* what the last look() was told to drop */
-static bool told;
+/* What the last look() of this thread was told to drop, if so. */
+static _Thread_local struct fs_inval oldest;
+static _Thread_local bool told;
 
 static void
 setup(void)
