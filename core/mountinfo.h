@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mountinfo.h - what is mounted where, from the kernel's table: no file system is asked. */
+/* mountinfo.h - what is mounted where, from the kernel's table: the mount itself is not asked. */
 #ifndef STEME_MOUNTINFO_H
 #define STEME_MOUNTINFO_H
 
