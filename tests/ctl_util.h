@@ -252,4 +252,17 @@ raw_is_closed(int fd)
 	close(fd);
 }
 
+/* n claims with values of len bytes, stored beside the socket. */
+static inline void
+fill(int n, size_t len)
+{
+	char *v = malloc(len + 1);
+
+	memset(v, 'x', len);
+	v[len] = '\0';
+	for (int i = 0; i < n; i++)
+		must_claim(D.g.s, &D.g.ann, "fill/a", "p", v, T0 - i);
+	free(v);
+}
+
 #endif

@@ -142,10 +142,11 @@ check_admin_SOURCES = %D%/check_admin.c
 check_trouble_SOURCES = %D%/check_trouble.c
 
 # --- control socket, clients
-UNIT_TESTS += check_ctl check_ctl_load check_client check_client_async
-THREAD_CHECKS += check_ctl check_ctl_load check_client check_client_async
+UNIT_TESTS += check_ctl check_ctl_load check_ctl_end check_client check_client_async
+THREAD_CHECKS += check_ctl check_ctl_load check_ctl_end check_client check_client_async
 check_ctl_SOURCES = %D%/check_ctl.c
 check_ctl_load_SOURCES = %D%/check_ctl_load.c
+check_ctl_end_SOURCES = %D%/check_ctl_end.c
 check_client_SOURCES = %D%/check_client.c
 check_client_async_SOURCES = %D%/check_client_async.c
 
