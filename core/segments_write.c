@@ -12,7 +12,6 @@
 #include <fcntl.h>
 #include <inttypes.h>
 
-
 /* Puts a new open file in place; the one that was open waits to be cut. */
 static int
 adopt(struct steme_seglocal *l, struct steme_segfile *f, uint64_t room)

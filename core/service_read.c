@@ -61,9 +61,10 @@ diff(struct steme_service *s, struct steme_request *r, struct steme_buf *b,
 
 /* The path that a scheme form stands for, kept in out; other text stays as it is. */
 static int
-resolve(struct steme_str *s, bool prefix, char out[STEME_CONCEPT_MAX + 1],
+resolve(struct steme_str *s, enum steme_msg type, char out[STEME_CONCEPT_MAX + 1],
     struct steme_why *why)
 {
+	bool prefix = type == STEME_MSG_CONCEPTS;
 	struct steme_why w = { "" };
 	enum steme_class c;
 	int err;
@@ -74,7 +75,7 @@ resolve(struct steme_str *s, bool prefix, char out[STEME_CONCEPT_MAX + 1],
 	    steme_concept_from_scheme(*s, out, &c, &w);
 	if (err != STEME_OK)
 		return steme_fail(why, STEME_EINVAL, "%s: %s", prefix ? "prefix" :
-		    "concept path", w.text);
+		    type == STEME_MSG_CHILDREN ? "parent" : "concept", w.text);
 	*s = steme_str_from(out);
 	return STEME_OK;
 }
@@ -103,7 +104,7 @@ list(struct steme_service *s, struct steme_request *r, struct steme_buf *b,
 	if (r->type == STEME_MSG_AGENTS)
 		return steme_json_agents(s->o.store, s->o.keyring == NULL ? NULL :
 		    name_of, s->o.keyring, m.after, m.limit, b, why);
-	err = resolve(&m.text, r->type == STEME_MSG_CONCEPTS, path, why);
+	err = resolve(&m.text, (enum steme_msg)r->type, path, why);
 	if (err != STEME_OK)
 		return err;
 	switch (r->type) {
