@@ -28,6 +28,8 @@
 #endif
 
 #define NAME	"stemedb-api"
+#define HEAP_LONGEST	(1 << 20)	/* bytes of a block that is taken from the heap */
+#define HEAP_IDLE	(2 << 20)	/* free bytes at its end that are kept */
 
 struct options {
 	const char *dir, *config, *port, *cluster_port, *wal_path, *kv_path;
@@ -324,6 +326,20 @@ exec_rebuild(const struct options *o)
 	return 69;
 }
 
+/*
+ * Answers that are kept make the heap grow.  The first arena grows in strides, others by
+ * a system call for each answer; and few threads allocate here.  Long bodies stay out of
+ * it: left to itself malloc learns from the first one freed to take the next from the
+ * heap, where one small piece above a hole of 16 MiB keeps it.
+ */
+static void
+bound_heap(void)
+{
+	mallopt(M_ARENA_MAX, 1);
+	mallopt(M_MMAP_THRESHOLD, HEAP_LONGEST);
+	mallopt(M_TRIM_THRESHOLD, HEAP_IDLE);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -348,11 +364,7 @@ main(int argc, char **argv)
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);	/* a file over its limit: EFBIG, which is told */
-	/*
-	 * Answers that are kept make the heap grow.  The first arena grows in strides,
-	 * others by a system call for each answer; and few threads allocate here.
-	 */
-	mallopt(M_ARENA_MAX, 1);
+	bound_heap();
 	if (getrlimit(RLIMIT_NOFILE, &rl) == 0) {
 		rl.rlim_cur = rl.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &rl);
