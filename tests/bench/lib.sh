@@ -55,7 +55,7 @@ D=$T/store M=$T/mnt SOCK=$T/store/run/control.sock
 
 free_port () {
 	local p
-	for p in $(seq $((20000 + RANDOM % 20000)) 65000); do
+	for p in $(seq $((10000 + RANDOM % 20000)) 32767); do	# below those of connections
 		(exec 3<>"/dev/tcp/127.0.0.1/$p") 2>/dev/null || { echo "$p"; return; }
 	done
 }
