@@ -6,7 +6,7 @@ import { to } from "./links.js";
 import { agent, claim, concept, count, time, visible } from "./show.js";
 
 const KINDS = ["assertion", "vote", "retraction", "epoch", "alias", "trust", "revocation", "batch"];
-const ROWS = 300, SAY_MS = 5000, AGAIN_MS = 3000;
+const ROWS = 300, SAY_MS = 5000, AGAIN_MS = 3000, LOOK_MS = 2000;
 
 function entry(e)
 {
@@ -111,9 +111,21 @@ export function show({ params, signal, title })
 		setTimeout(() => signal.aborted || connect(), AGAIN_MS);
 	}
 
+	/* Without the daemon the stream stays open and is silent. */
+	async function look()
+	{
+		const open = () => !signal.aborted && source.readyState === EventSource.OPEN;
+		const why = open() && !document.hidden ? await refusal("/v1/health") : undefined;
+
+		if (why !== undefined && open())
+			why === null ? status("live", true) : status(`${why.message}; waiting…`, false);
+	}
+
+	const looks = setInterval(look, LOOK_MS);
+
 	title("Feed");
 	connect();
-	signal.addEventListener("abort", () => { source.close(); cancelAnimationFrame(frame); });
+	signal.addEventListener("abort", () => { source.close(); clearInterval(looks); cancelAnimationFrame(frame); });
 	counted();
 	return [h("h1", null, "Feed"),
 		h("div.toolbar", null, state, total, h("span.grow"),

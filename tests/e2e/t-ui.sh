@@ -104,6 +104,8 @@ done
 	}
 	when stop then kill -9 "$(cut -d' ' -f1 "$D/run/stemefs.pid")"; touch "$T/stop.done"
 	when start then "$STEME" up --dir "$D" --no-mount --port "$P"; touch "$T/start.done"
+	when daemonends then kill -9 "$(cut -d' ' -f1 "$D/run/stemefs.pid")"; touch "$T/daemonends.done"
+	when startdaemon then "$STEME" up --dir "$D" --no-mount --port "$P"; touch "$T/startdaemon.done"
 	when apialone then bash -c '"$0" down --dir "$1"; "$2/stemedb-api" --dir "$1" --port "$3" & echo $! >"$4/api.pid"' \
 	    "$STEME" "$D" "$STEME_BUILD" "$P" "$T"; touch "$T/apialone.done"
 	when again then "$STEME" up --dir "$D" --no-mount --port "$P"; touch "$T/again.done"
