@@ -57,6 +57,17 @@ ok "the index can be made anew from the log" "$STEME" rebuild
 ok "verify after that" "$STEME" verify
 "$STEME" down >/dev/null
 
+# a folder that may be changed and not read cannot be synced; the programs as somebody else finds them
+chmod 755 "$T"
+install -D -t "$T/bin" "$STEME_BUILD/steme" "$STEME_BUILD/steme-offline"
+chown -R nobody "$D"
+chmod 0300 "$D"
+ok "an index is made anew where its folder cannot be synced" bash -c "setpriv --reuid=nobody --clear-groups '$T/bin/steme' rebuild >'$T/unsynced' 2>&1"
+like "which is said" "$D cannot be synced: .*after a crash the index may be built once more" cat "$T/unsynced"
+chmod 0755 "$D"
+chown -R root "$D"
+ok "and all is there" "$STEME" verify
+
 # a check of an index that cannot even be opened does not end well
 echo damaged >"$D/kv/CURRENT"
 is "a damaged index is damage" "1 ECORRUPT 1" sh -c "'$STEME' verify --json 2>/dev/null >'$T/found'; echo \$? \$(jq -r '.finding // .problems' '$T/found')"
