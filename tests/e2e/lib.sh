@@ -36,6 +36,12 @@ free_port () {
 }
 P=$(free_port)
 
+# Our programs where every user may run them, whatever holds the build: $T/bin/steme and those it starts.
+programs_for_all () {
+	chmod 755 "$T"
+	install -D -m 755 -t "$T/bin" "$STEME_BUILD"/{steme,steme-offline,stemefs,stemedb-api}
+}
+
 cleanup () {
 	local status=$?
 	"$STEME" down --dir "$D" >/dev/null 2>&1

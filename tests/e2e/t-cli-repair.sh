@@ -57,9 +57,8 @@ ok "the index can be made anew from the log" "$STEME" rebuild
 ok "verify after that" "$STEME" verify
 "$STEME" down >/dev/null
 
-# a folder that may be changed and not read cannot be synced; the programs as somebody else finds them
-chmod 755 "$T"
-install -D -t "$T/bin" "$STEME_BUILD/steme" "$STEME_BUILD/steme-offline"
+# a folder that may be changed and not read cannot be synced
+programs_for_all
 chown -R nobody "$D"
 chmod 0300 "$D"
 ok "an index is made anew where its folder cannot be synced" bash -c "setpriv --reuid=nobody --clear-groups '$T/bin/steme' rebuild >'$T/unsynced' 2>&1"

@@ -34,15 +34,16 @@ is "and nothing was stored" 0 bash -c "grep -c forged $M/team/topic/@history/p"
 
 # a store of a plain user, whose mount lets nobody else look, root neither
 "$STEME" down >/dev/null
+programs_for_all
 mkdir "$T/own"
 chown nobody "$T/own"
 D=$T/own/d M=$T/own/m	# for the clean-up
 export STEME_DIR=$D
 nobody () { as "$(id -u nobody)" env HOME="$T/own" "$@"; }
-nobody "$STEME" up --mount "$M" --port "$P" >"$T/up.out" 2>&1 || { fail "a plain user's store" "$(cat "$T/up.out")"; done_testing; }
+nobody "$T/bin/steme" up --mount "$M" --port "$P" >"$T/up.out" 2>&1 || { fail "a plain user's store" "$(cat "$T/up.out")"; done_testing; }
 not_ok "root cannot look into its mount" test -f "$M/@status"
 is "but finds it running" "already running" sh -c "'$STEME' up --wait 2 2>&1 | cut -d: -f1"
 is "and mounted" mounted sh -c "'$STEME' status --json | jq -r .mount.state"
 ok "doctor finds nothing wrong" "$STEME" doctor
-ok "its user ends it" nobody "$STEME" down
+ok "its user ends it" nobody "$T/bin/steme" down
 done_testing
