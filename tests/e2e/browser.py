@@ -23,8 +23,10 @@ PATIENCE = 30
 class Browser:
     def __init__(self, folder):
         self.profile = tempfile.mkdtemp(prefix="chromium.", dir=folder)
+        # what it leaves behind goes with the folder
         self.driver = subprocess.Popen(["chromedriver", "--port=0"], stdout=subprocess.PIPE,
-                                       stderr=subprocess.DEVNULL, text=True)
+                                       stderr=subprocess.DEVNULL, text=True,
+                                       env=dict(os.environ, TMPDIR=folder))
         self.port = None
         for line in self.driver.stdout:
             if "successfully on port" in line:
