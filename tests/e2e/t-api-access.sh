@@ -51,7 +51,7 @@ if command -v chromium >/dev/null; then
 	python3 -m http.server -d "$T/www" --bind 127.0.0.1 "$www" >/dev/null 2>&1 &
 	server=$!
 	browse () {
-		timeout 60 chromium --headless --no-sandbox --disable-gpu --user-data-dir="$T/chromium" --no-first-run \
+		TMPDIR=$T timeout 60 chromium --headless --no-sandbox --disable-gpu --user-data-dir="$T/chromium" --no-first-run \
 		    --host-resolver-rules='MAP *.example 127.0.0.1' --virtual-time-budget=5000 --dump-dom "$1" >"$T/dom" 2>/dev/null
 	}
 	for _ in $(seq 50); do curl -s -o "$T/body" "http://127.0.0.1:$www/" && break; sleep 0.1; done

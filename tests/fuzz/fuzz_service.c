@@ -22,6 +22,13 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/* Its folder goes with it. */
+static void
+end(void)
+{
+	rig_close(&G);
+}
+
 static void
 start(void)
 {
@@ -31,6 +38,8 @@ start(void)
 		return;
 	if (runs > 1)
 		rig_close(&G);
+	else
+		atexit(end);
 	rig_open(&G);
 	must_claim(G.s, &G.ann, "drug/sema", "dose", "2.4 mg", T0 - 5);
 	must_claim(G.s, &G.bob, "drug/sema", "dose", "2.0 mg", T0 - 6);
