@@ -164,9 +164,15 @@ steme_instance_make(const struct steme_instance *in, struct steme_why *why)
 	return STEME_OK;
 }
 
-/* Start time and state of a process; false if there is none. */
+struct proc_stat {
+	uint64_t start;
+	char state;
+	unsigned threads;
+};
+
+/* false: there is no such process.  See proc_pid_stat(5). */
 static bool
-proc_start(pid_t pid, uint64_t *start, char *state)
+proc_stat(pid_t pid, struct proc_stat *st)
 {
 	char path[64], text[1024], *p;
 	unsigned long long v;
@@ -184,9 +190,9 @@ proc_start(pid_t pid, uint64_t *start, char *state)
 	/* the name may hold blanks and ')': fields count from the last ')' */
 	if ((p = strrchr(text, ')')) == NULL || sscanf(p + 1,
 	    " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d "
-	    "%*d %*d %*d %llu", state, &v) != 2)
+	    "%*d %u %*d %llu", &st->state, &st->threads, &v) != 3)
 		return false;
-	*start = v;
+	st->start = v;
 	return true;
 }
 
@@ -203,17 +209,15 @@ steme_pid_write(const struct steme_instance *in, const char *name,
     struct steme_why *why)
 {
 	char path[PATH_MAX], tmp[PATH_MAX + 8], line[64];
-	uint64_t start = 0;
-	char state;
+	struct proc_stat st;
 	int fd, n, err;
 
-	if ((err = pid_path(path, in, name)) != STEME_OK ||
-	    !proc_start(getpid(), &start, &state))
+	if ((err = pid_path(path, in, name)) != STEME_OK || !proc_stat(getpid(), &st))
 		return steme_fail(why, STEME_EIO, "cannot record the process %s",
 		    name);
 	snprintf(tmp, sizeof(tmp), "%s.new", path);
 	n = snprintf(line, sizeof(line), "%d %llu\n", (int)getpid(),
-	    (unsigned long long)start);
+	    (unsigned long long)st.start);
 	if ((fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644)) < 0)
 		return steme_fail(why, steme_err_from_errno(errno),
 		    "cannot write %s: %s", tmp, strerror(errno));
@@ -254,11 +258,12 @@ steme_pid_read(const struct steme_instance *in, const char *name,
 bool
 steme_pid_alive(const struct steme_pid *p)
 {
-	uint64_t start;
-	char state;
+	struct proc_stat st;
 
-	return p->pid > 1 && proc_start(p->pid, &start, &state) &&
-	    start == p->start && state != 'Z' && state != 'X';
+	if (p->pid <= 1 || !proc_stat(p->pid, &st) || st.start != p->start)
+		return false;
+	/* the first thread ends before others that still hold files and their locks */
+	return st.state == 'Z' ? st.threads > 1 : st.state != 'X';
 }
 
 void

@@ -64,7 +64,10 @@ int steme_pid_write(const struct steme_instance *in, const char *name,
 /* STEME_ENOTFOUND: none recorded, or it no longer runs (then *p is what was recorded). */
 int steme_pid_read(const struct steme_instance *in, const char *name,
     struct steme_pid *p);
-/* Does exactly this process still run (not a zombie)? */
+/*
+ * Does exactly this process still run?  A zombie does while a thread of it is left: one that
+ * was killed gives its locks back with the last.
+ */
 bool steme_pid_alive(const struct steme_pid *p);
 void steme_pid_remove(const struct steme_instance *in, const char *name);
 

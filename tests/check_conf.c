@@ -5,9 +5,12 @@
 #include "core/instance.h"
 
 #include <check.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static char dir[64];
@@ -259,6 +262,72 @@ START_TEST(a_recorded_process_is_known_by_its_start_time)
 }
 END_TEST
 
+static void *
+rest(void *arg)
+{
+	for (;;)
+		pause();
+	return arg;
+}
+
+/* A process that records itself as "t", and whose first thread ends before its second. */
+static pid_t
+headless(const struct steme_instance *in)
+{
+	struct steme_why why;
+	pthread_t t;
+	pid_t pid = fork();
+
+	ck_assert_int_ge(pid, 0);
+	if (pid > 0)
+		return pid;
+	if (steme_pid_write(in, "t", &why) != STEME_OK ||
+	    pthread_create(&t, NULL, rest, NULL) != 0)
+		_exit(1);
+	pthread_exit(NULL);
+}
+
+/* A zombie; false: it is none yet. */
+static bool
+is_zombie(pid_t pid)
+{
+	char name[64], text[256] = "";
+	FILE *f;
+
+	snprintf(name, sizeof(name), "/proc/%d/stat", (int)pid);
+	ck_assert_ptr_nonnull(f = fopen(name, "r"));
+	ck_assert_ptr_nonnull(fgets(text, sizeof(text), f));
+	fclose(f);
+	return strstr(text, ") Z ") != NULL;
+}
+
+START_TEST(a_process_runs_until_its_last_thread_has_ended)
+{
+	struct steme_instance in;
+	struct steme_why why = {{0}};
+	struct steme_pid p;
+	char cmd[512];
+	pid_t pid;
+
+	ck_assert_int_eq(steme_instance_init(&in, dir, &why), 0);
+	ck_assert_int_eq(steme_instance_make(&in, &why), 0);
+	pid = headless(&in);
+	while (!is_zombie(pid))
+		usleep(1000);
+	ck_assert_int_eq(steme_pid_read(&in, "t", &p), STEME_OK);
+	ck_assert_int_eq(p.pid, pid);
+	kill(pid, SIGKILL);
+	while (steme_pid_alive(&p))	/* nobody waits for it: it stays a zombie */
+		usleep(1000);
+	ck_assert(is_zombie(pid));
+	ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+	ck_assert(!steme_pid_alive(&p));
+	snprintf(cmd, sizeof(cmd), "rm -r %s/wal %s/kv %s/keys %s/run %s/log",
+	    dir, dir, dir, dir, dir);
+	ck_assert_int_eq(system(cmd), 0);
+}
+END_TEST
+
 static Suite *
 suite(void)
 {
@@ -277,6 +346,7 @@ suite(void)
 	tcase_add_test(t, an_instance_has_its_paths_below_its_folder);
 	tcase_add_test(t, a_mount_point_neither_hides_the_folder_nor_lies_where_the_daemon_works);
 	tcase_add_test(t, a_recorded_process_is_known_by_its_start_time);
+	tcase_add_test(t, a_process_runs_until_its_last_thread_has_ended);
 	suite_add_tcase(s, t);
 	return s;
 }
