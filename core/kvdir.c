@@ -136,17 +136,15 @@ steme_kv_swap(struct steme_store *s, struct steme_gen *old, struct steme_why *wh
 	slash = strrchr(parent, '/');
 	if (slash != NULL && slash != parent)
 		*slash = '\0';
-	/*
-	 * The names have changed, so there is no way back from here.  If a crash brings back
-	 * the old ones, kv is the folder that is removed now, and an index that is missing
-	 * is built again from the log.
-	 */
 	err = steme_io_posix.ops->syncdir(&steme_io_posix,
 	    slash == NULL ? "." : parent);
-	if (err != STEME_OK)
+	if (err != STEME_OK) {
+		/* the names have changed; but a crash may bring the old ones back */
 		steme_log(STEME_ERROR | STEME_LOG_STORAGE, "index: %s cannot be synced: %s; "
-		    "after a crash the index may be built once more", parent,
-		    steme_strerror(err));
+		    "the index before stays in %s until the next start or rebuild",
+		    parent, steme_strerror(err), aside);
+		return STEME_OK;
+	}
 	if (old == NULL)
 		return steme_kv_remove(aside, why);
 	snprintf(old->destroy, sizeof(old->destroy), "%s", aside);

@@ -301,7 +301,10 @@ void steme_kv_tidy(const struct steme_store *s);
 void steme_kv_new_path(const struct steme_store *s, char out[4096]);
 /* Removes an index folder; fine if there is none. */
 int steme_kv_remove(const char *dir, struct steme_why *why);
-/* kv_dir.new takes the place of kv_dir; the old folder goes with old (NULL: at once). */
+/*
+ * kv_dir.new takes the place of kv_dir; the old folder goes with old (NULL: at once), or stays
+ * beside it where the names cannot be synced.
+ */
 int steme_kv_swap(struct steme_store *s, struct steme_gen *old,
     struct steme_why *why);
 

@@ -62,10 +62,13 @@ programs_for_all
 chown -R nobody "$D"
 chmod 0300 "$D"
 ok "an index is made anew where its folder cannot be synced" bash -c "setpriv --reuid=nobody --clear-groups '$T/bin/steme' rebuild >'$T/unsynced' 2>&1"
-like "which is said" "$D cannot be synced: .*after a crash the index may be built once more" cat "$T/unsynced"
+like "which is said" "$D cannot be synced: .*the index before stays in $D/kv.new until the next start" cat "$T/unsynced"
 chmod 0755 "$D"
 chown -R root "$D"
+ok "the index before is kept" test -f "$D/kv.new/CURRENT"
 ok "and all is there" "$STEME" verify
+ok "the next rebuild needs no help" "$STEME" rebuild
+not_ok "and leaves nothing" test -e "$D/kv.new"
 
 # a check of an index that cannot even be opened does not end well
 echo damaged >"$D/kv/CURRENT"
