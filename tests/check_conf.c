@@ -3,6 +3,7 @@
 #include "config.h"
 #include "core/conf.h"
 #include "core/instance.h"
+#include "tests/remove_tree.h"
 
 #include <check.h>
 #include <pthread.h>
@@ -10,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -29,8 +31,7 @@ setup(void)
 static void
 teardown(void)
 {
-	unlink(path);
-	rmdir(dir);
+	remove_tree(dir);
 }
 
 static void
@@ -244,7 +245,6 @@ START_TEST(a_recorded_process_is_known_by_its_start_time)
 	struct steme_instance in;
 	struct steme_why why = {{0}};
 	struct steme_pid p;
-	char cmd[512];
 
 	ck_assert_int_eq(steme_instance_init(&in, dir, &why), 0);
 	ck_assert_int_eq(steme_instance_make(&in, &why), 0);
@@ -256,9 +256,6 @@ START_TEST(a_recorded_process_is_known_by_its_start_time)
 	ck_assert(!steme_pid_alive(&p));
 	steme_pid_remove(&in, "t");
 	ck_assert_int_eq(steme_pid_read(&in, "t", &p), STEME_ENOTFOUND);
-	snprintf(cmd, sizeof(cmd), "rm -r %s/wal %s/kv %s/keys %s/run %s/log",
-	    dir, dir, dir, dir, dir);
-	ck_assert_int_eq(system(cmd), 0);
 }
 END_TEST
 
@@ -281,6 +278,7 @@ headless(const struct steme_instance *in)
 	ck_assert_int_ge(pid, 0);
 	if (pid > 0)
 		return pid;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);	/* with a test that failed */
 	if (steme_pid_write(in, "t", &why) != STEME_OK ||
 	    pthread_create(&t, NULL, rest, NULL) != 0)
 		_exit(1);
@@ -306,7 +304,6 @@ START_TEST(a_process_runs_until_its_last_thread_has_ended)
 	struct steme_instance in;
 	struct steme_why why = {{0}};
 	struct steme_pid p;
-	char cmd[512];
 	pid_t pid;
 
 	ck_assert_int_eq(steme_instance_init(&in, dir, &why), 0);
@@ -322,9 +319,6 @@ START_TEST(a_process_runs_until_its_last_thread_has_ended)
 	ck_assert(is_zombie(pid));
 	ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
 	ck_assert(!steme_pid_alive(&p));
-	snprintf(cmd, sizeof(cmd), "rm -r %s/wal %s/kv %s/keys %s/run %s/log",
-	    dir, dir, dir, dir, dir);
-	ck_assert_int_eq(system(cmd), 0);
 }
 END_TEST
 
